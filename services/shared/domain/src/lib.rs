@@ -1,0 +1,23 @@
+//! The words of Escriba: ids, states and their legal transitions, options, limits and kinds of error.
+//! No input or output, no async: every other crate may depend on this one, and it on none of them.
+
+mod error;
+mod failure;
+mod id;
+mod job;
+mod language;
+mod model;
+mod options;
+mod transcript;
+
+pub use error::ErrorKind;
+pub use failure::{FailureCode, WarningCode};
+pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, WorkspaceId};
+pub use job::{ChunkState, JobState};
+pub use language::{Language, ParseLanguageError};
+pub use model::{ModelName, ParseModelError};
+pub use options::{JobOptions, Lane, MAX_PROMPT_CHARS, Task};
+pub use transcript::{Segment, Transcript, Warning, Word};
+
+/// A chunk whose worker died this often fails its job as [`FailureCode::WorkerCrashed`].
+pub const MAX_ATTEMPTS: u32 = 3;
