@@ -1,0 +1,23 @@
+//! The database schema, the same for SQLite and PostgreSQL. Knows no other crate of the workspace: a migration
+//! must mean the same in a year, whatever the code around it has become.
+
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::MigratorTrait;
+
+mod m20261121_000001_tenancy;
+mod m20261121_000002_jobs;
+mod m20261121_000003_outbox;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_tenancy::Migration),
+            Box::new(m20261121_000002_jobs::Migration),
+            Box::new(m20261121_000003_outbox::Migration),
+        ]
+    }
+}
