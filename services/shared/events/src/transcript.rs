@@ -1,0 +1,85 @@
+//! Segments, warnings and options between the domain's types and the wire's.
+
+use escriba_domain::{Lane, Segment, Task, Warning, Word};
+
+use crate::v1;
+
+pub fn segment_to_proto(segment: &Segment) -> v1::Segment {
+    v1::Segment {
+        index: segment.index,
+        start_ms: segment.start_ms,
+        end_ms: segment.end_ms,
+        text: segment.text.clone(),
+        language: segment.language.map(|language| language.code().to_owned()).unwrap_or_default(),
+        avg_logprob: segment.avg_logprob,
+        no_speech_prob: segment.no_speech_prob,
+        words: segment.words.iter().map(word_to_proto).collect(),
+    }
+}
+
+/// An unknown language is read as none.
+pub fn segment_from_proto(segment: v1::Segment) -> Segment {
+    Segment {
+        index: segment.index,
+        start_ms: segment.start_ms,
+        end_ms: segment.end_ms,
+        text: segment.text,
+        language: segment.language.parse().ok(),
+        avg_logprob: segment.avg_logprob,
+        no_speech_prob: segment.no_speech_prob,
+        words: segment.words.into_iter().map(word_from_proto).collect(),
+    }
+}
+
+fn word_to_proto(word: &Word) -> v1::Word {
+    v1::Word {
+        start_ms: word.start_ms,
+        end_ms: word.end_ms,
+        text: word.text.clone(),
+        probability: word.probability,
+    }
+}
+
+fn word_from_proto(word: v1::Word) -> Word {
+    Word { start_ms: word.start_ms, end_ms: word.end_ms, text: word.text, probability: word.probability }
+}
+
+pub fn warning_to_proto(warning: &Warning) -> v1::Warning {
+    v1::Warning { code: warning.code.clone(), message: warning.message.clone() }
+}
+
+pub fn warning_from_proto(warning: v1::Warning) -> Warning {
+    Warning { code: warning.code, message: warning.message }
+}
+
+pub const fn lane_to_proto(lane: Lane) -> v1::Lane {
+    match lane {
+        Lane::Interactive => v1::Lane::Interactive,
+        Lane::Batch => v1::Lane::Batch,
+    }
+}
+
+/// `None` for a lane this version does not know.
+pub const fn lane_from_proto(lane: v1::Lane) -> Option<Lane> {
+    match lane {
+        v1::Lane::Interactive => Some(Lane::Interactive),
+        v1::Lane::Batch => Some(Lane::Batch),
+        v1::Lane::Unspecified => None,
+    }
+}
+
+pub const fn task_to_proto(task: Task) -> v1::Task {
+    match task {
+        Task::Transcribe => v1::Task::Transcribe,
+        Task::Translate => v1::Task::Translate,
+    }
+}
+
+/// `None` for a task this version does not know.
+pub const fn task_from_proto(task: v1::Task) -> Option<Task> {
+    match task {
+        v1::Task::Transcribe => Some(Task::Transcribe),
+        v1::Task::Translate => Some(Task::Translate),
+        v1::Task::Unspecified => None,
+    }
+}
