@@ -1,0 +1,89 @@
+//! Jobs as the gateway and its callers see them.
+
+mod change;
+mod list;
+mod row;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Warning, WorkspaceId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+pub use change::{Ending, add_processing, delete, finish, insert, note_language, note_progress, start};
+pub(crate) use row::{json, word};
+pub use list::{Filter, list};
+
+use crate::{
+    Database, DatabaseError, Transaction,
+    entity::{job, media},
+};
+
+/// A job that is about to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub id: JobId,
+    pub workspace: WorkspaceId,
+    pub media: MediaId,
+    pub options: JobOptions,
+    /// W3C trace context of the request, so that all later work joins its trace.
+    pub trace: BTreeMap<String, String>,
+}
+
+/// A job and what is known of its recording.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: JobId,
+    pub workspace: WorkspaceId,
+    pub media: MediaId,
+    pub file_name: String,
+    pub media_bytes: u64,
+    pub media_sha256: Vec<u8>,
+    pub state: JobState,
+    pub options: JobOptions,
+    /// Given or detected; `None` until known, and when nobody speaks.
+    pub spoken_language: Option<Language>,
+    /// Length of the recording, once known.
+    pub audio_ms: Option<u64>,
+    /// How far into the recording everything is transcribed.
+    pub processed_ms: u64,
+    /// Time workers have spent on it.
+    pub processing_ms: u64,
+    pub failure: Option<Failure>,
+    pub warnings: Vec<Warning>,
+    pub transcript_version: u32,
+    pub trace: BTreeMap<String, String>,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Why a job failed: a stable code and a sentence for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+/// The workspace's job of this id.
+pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Option<Job>, DatabaseError> {
+    let found = job::Entity::find_by_id(id.as_uuid())
+        .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
+        .find_also_related(media::Entity)
+        .one(&db.connection)
+        .await?;
+    found.map(row::from_row).transpose()
+}
+
+/// The job of this id, whoever's it is, kept from changing until the transaction ends.
+pub async fn lock(tx: &Transaction, id: JobId) -> Result<Option<Job>, DatabaseError> {
+    let mut query = job::Entity::find_by_id(id.as_uuid());
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    let Some(row) = query.one(&tx.inner).await? else {
+        return Ok(None);
+    };
+    let media = media::Entity::find_by_id(row.media_id).one(&tx.inner).await?;
+    row::from_row((row, media)).map(Some)
+}

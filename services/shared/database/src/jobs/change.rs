@@ -1,0 +1,132 @@
+//! Changes to a job's row. Whether a change is legal is decided by the caller, who holds the row's lock.
+
+use escriba_domain::{JobId, JobState, Language, Warning};
+use sea_orm::{ActiveValue::{NotSet, Set}, ColumnTrait, EntityTrait, QueryFilter, sea_query::{Expr, ExprTrait}};
+
+use super::{Failure, NewJob};
+use crate::{DatabaseError, Transaction, entity::job};
+
+pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError> {
+    let row = job::ActiveModel {
+        id: Set(new.id.as_uuid()),
+        workspace_id: Set(new.workspace.as_uuid()),
+        media_id: Set(new.media.as_uuid()),
+        state: Set(JobState::Queued.to_string()),
+        language: Set(new.options.language.map(|language| language.to_string())),
+        task: Set(new.options.task.to_string()),
+        model: Set(new.options.model.to_string()),
+        lane: Set(new.options.lane.to_string()),
+        prompt: Set(new.options.prompt.clone()),
+        word_timestamps: Set(new.options.word_timestamps),
+        warnings: Set(serde_json::json!([])),
+        trace_context: Set(serde_json::json!(new.trace)),
+        created_at: Set(tx.now()),
+        spoken_language: NotSet,
+        audio_ms: NotSet,
+        processed_ms: NotSet,
+        processing_ms: NotSet,
+        failure_code: NotSet,
+        failure_message: NotSet,
+        transcript_version: NotSet,
+        started_at: NotSet,
+        finished_at: NotSet,
+    };
+    job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// Queued to running.
+pub async fn start(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
+    update(tx, id, |row| {
+        row.state = Set(JobState::Running.to_string());
+        row.started_at = Set(Some(tx.now()));
+    })
+    .await
+}
+
+/// How far the job has come. `audio_ms` is `None` while the length is unknown.
+pub async fn note_progress(
+    tx: &Transaction,
+    id: JobId,
+    processed_ms: u64,
+    audio_ms: Option<u64>,
+) -> Result<(), DatabaseError> {
+    update(tx, id, |row| {
+        row.processed_ms = Set(processed_ms.cast_signed());
+        if let Some(audio_ms) = audio_ms {
+            row.audio_ms = Set(Some(audio_ms.cast_signed()));
+        }
+    })
+    .await
+}
+
+/// The language the workers settled on.
+pub async fn note_language(tx: &Transaction, id: JobId, language: Language) -> Result<(), DatabaseError> {
+    update(tx, id, |row| row.spoken_language = Set(Some(language.to_string()))).await
+}
+
+/// How a job ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    Completed { audio_ms: u64, warnings: Vec<Warning> },
+    Failed(Failure),
+    Canceled,
+}
+
+impl Ending {
+    pub const fn state(&self) -> JobState {
+        match self {
+            Self::Completed { .. } => JobState::Completed,
+            Self::Failed(_) => JobState::Failed,
+            Self::Canceled => JobState::Canceled,
+        }
+    }
+}
+
+/// Ends the job.
+pub async fn finish(tx: &Transaction, id: JobId, ending: &Ending) -> Result<(), DatabaseError> {
+    update(tx, id, |row| {
+        row.state = Set(ending.state().to_string());
+        row.finished_at = Set(Some(tx.now()));
+        match ending {
+            Ending::Completed { audio_ms, warnings } => {
+                row.audio_ms = Set(Some(audio_ms.cast_signed()));
+                row.processed_ms = Set(audio_ms.cast_signed());
+                row.warnings = Set(serde_json::json!(warnings));
+            }
+            Ending::Failed(failure) => {
+                row.failure_code = Set(Some(failure.code.clone()));
+                row.failure_message = Set(Some(failure.message.clone()));
+            }
+            Ending::Canceled => {}
+        }
+    })
+    .await
+}
+
+/// Adds to the time workers have spent on the job.
+pub async fn add_processing(tx: &Transaction, id: JobId, millis: u64) -> Result<(), DatabaseError> {
+    job::Entity::update_many()
+        .col_expr(job::Column::ProcessingMs, Expr::col(job::Column::ProcessingMs).add(millis.cast_signed()))
+        .filter(job::Column::Id.eq(id.as_uuid()))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// Deletes the job with its chunks and segments.
+pub async fn delete(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
+    job::Entity::delete_by_id(id.as_uuid()).exec(&tx.inner).await?;
+    Ok(())
+}
+
+async fn update(
+    tx: &Transaction,
+    id: JobId,
+    change: impl FnOnce(&mut job::ActiveModel),
+) -> Result<(), DatabaseError> {
+    let mut row = <job::ActiveModel as sea_orm::ActiveModelTrait>::default();
+    change(&mut row);
+    job::Entity::update_many().set(row).filter(job::Column::Id.eq(id.as_uuid())).exec(&tx.inner).await?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Uploaded recordings: what is known of their bytes.
+
+use escriba_domain::{MediaId, WorkspaceId};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+
+use crate::{DatabaseError, Transaction, entity::media};
+
+/// An upload that is whole in object storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    pub id: MediaId,
+    pub workspace: WorkspaceId,
+    /// As the sender named it; for people, never for paths.
+    pub file_name: String,
+    pub content_type: Option<String>,
+    pub size_bytes: u64,
+    pub sha256: [u8; 32],
+}
+
+pub async fn insert(tx: &Transaction, media: &Media) -> Result<(), DatabaseError> {
+    let row = media::ActiveModel {
+        id: Set(media.id.as_uuid()),
+        workspace_id: Set(media.workspace.as_uuid()),
+        file_name: Set(media.file_name.clone()),
+        content_type: Set(media.content_type.clone()),
+        size_bytes: Set(media.size_bytes.cast_signed()),
+        sha256: Set(media.sha256.to_vec()),
+        created_at: Set(tx.now()),
+    };
+    media::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// Forgets an upload. Its job must be gone already.
+pub async fn delete(tx: &Transaction, id: MediaId) -> Result<(), DatabaseError> {
+    media::Entity::delete_by_id(id.as_uuid()).exec(&tx.inner).await?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Segments: written once each, read back in the order of the recording.
+
+use async_stream::try_stream;
+use escriba_domain::{ChunkId, JobId, Segment, Transcript, WorkspaceId};
+use futures_util::Stream;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait, sea_query::OnConflict,
+};
+
+use crate::{
+    Database, DatabaseError, Transaction,
+    entity::{chunk, segment},
+    jobs::{self, json, word},
+};
+
+const PAGE: u64 = 500;
+
+/// Writes segments. One that is there already stays as it is.
+pub async fn insert(
+    tx: &Transaction,
+    job: JobId,
+    chunk: ChunkId,
+    segments: &[Segment],
+) -> Result<(), DatabaseError> {
+    if segments.is_empty() {
+        return Ok(());
+    }
+    let rows = segments.iter().map(|segment| segment::ActiveModel {
+        chunk_id: Set(chunk.as_uuid()),
+        position: Set(segment.index.cast_signed()),
+        job_id: Set(job.as_uuid()),
+        start_ms: Set(segment.start_ms.cast_signed()),
+        end_ms: Set(segment.end_ms.cast_signed()),
+        text: Set(segment.text.clone()),
+        language: Set(segment.language.map(|language| language.to_string())),
+        avg_logprob: Set(segment.avg_logprob),
+        no_speech_prob: Set(segment.no_speech_prob),
+        words: Set(serde_json::json!(segment.words)),
+    });
+    let on_conflict =
+        OnConflict::columns([segment::Column::ChunkId, segment::Column::Position]).do_nothing().to_owned();
+    segment::Entity::insert_many(rows)
+        .on_conflict(on_conflict)
+        .exec_without_returning(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// What is said of the job's transcript as a whole.
+pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Option<Transcript>, DatabaseError> {
+    let job = jobs::find(db, workspace, id).await?;
+    Ok(job.map(|job| Transcript {
+        job_id: job.id,
+        file_name: job.file_name,
+        language: job.spoken_language.or(job.options.language),
+        task: job.options.task,
+        model: job.options.model,
+        audio_ms: job.audio_ms,
+        version: job.transcript_version,
+    }))
+}
+
+/// The job's segments, chunk by chunk, read in pages.
+pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + 'static {
+    let db = db.clone();
+    try_stream! {
+        let mut after: Option<(i32, i32)> = None;
+        loop {
+            let page = page(&db, job, after).await?;
+            let whole = page.len() as u64 == PAGE;
+            for (row, chunk_position) in page {
+                after = Some((chunk_position, row.position));
+                yield from_row(row)?;
+            }
+            if !whole {
+                break;
+            }
+        }
+    }
+}
+
+async fn page(
+    db: &Database,
+    job: JobId,
+    after: Option<(i32, i32)>,
+) -> Result<Vec<(segment::Model, i32)>, DatabaseError> {
+    let mut query = segment::Entity::find()
+        .join(JoinType::InnerJoin, segment::Relation::Chunk.def())
+        .select_also(chunk::Entity)
+        .filter(segment::Column::JobId.eq(job.as_uuid()))
+        .order_by_asc(chunk::Column::Position)
+        .order_by_asc(segment::Column::Position)
+        .limit(PAGE);
+    if let Some((chunk_position, position)) = after {
+        query = query.filter(
+            Condition::any().add(chunk::Column::Position.gt(chunk_position)).add(
+                Condition::all()
+                    .add(chunk::Column::Position.eq(chunk_position))
+                    .add(segment::Column::Position.gt(position)),
+            ),
+        );
+    }
+    let rows = query.all(&db.connection).await?;
+    rows.into_iter()
+        .map(|(row, chunk)| {
+            let chunk = chunk.ok_or_else(|| DatabaseError::corrupt("segment without chunk", row.chunk_id))?;
+            Ok((row, chunk.position))
+        })
+        .collect()
+}
+
+fn from_row(row: segment::Model) -> Result<Segment, DatabaseError> {
+    Ok(Segment {
+        index: row.position.cast_unsigned(),
+        start_ms: row.start_ms.cast_unsigned(),
+        end_ms: row.end_ms.cast_unsigned(),
+        text: row.text,
+        language: row.language.as_deref().map(|code| word("language", code)).transpose()?,
+        avg_logprob: row.avg_logprob,
+        no_speech_prob: row.no_speech_prob,
+        words: json("words", row.words)?,
+    })
+}
