@@ -1,0 +1,32 @@
+//! Progress over core NATS: said and forgotten.
+
+use escriba_domain::{JobId, WorkspaceId};
+use escriba_events::{progress_subject, v1::JobProgress};
+use futures_util::{Stream, StreamExt};
+use prost::Message as _;
+
+use crate::{Messaging, MessagingError};
+
+impl Messaging {
+    /// Tells whoever listens. Nobody listening, or NATS away, is no error: the next one says more.
+    pub async fn tell_progress(&self, workspace: WorkspaceId, job: JobId, progress: &JobProgress) {
+        let subject = progress_subject(workspace, job);
+        if let Err(error) = self.client.publish(subject, progress.encode_to_vec().into()).await {
+            tracing::debug!(%error, %job, "progress was not told");
+        }
+    }
+
+    /// Progress of one job from now on.
+    pub async fn follow_progress(
+        &self,
+        workspace: WorkspaceId,
+        job: JobId,
+    ) -> Result<impl Stream<Item = JobProgress> + Send + use<>, MessagingError> {
+        let subscription = self
+            .client
+            .subscribe(progress_subject(workspace, job))
+            .await
+            .map_err(|_| MessagingError::Disconnected)?;
+        Ok(subscription.filter_map(|message| async move { JobProgress::decode(message.payload).ok() }))
+    }
+}
