@@ -1,0 +1,59 @@
+//! HTTP: decodes a request, calls one use case, encodes the answer. No SQL, no messages, no rules of what a job may
+//! do.
+
+mod authentication;
+mod document;
+mod events;
+mod events_view;
+mod job_view;
+mod jobs;
+mod problem;
+mod requests;
+mod transcripts;
+mod upload_form;
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, Route, get, handler, middleware::AddData, web::{Data, Json, Redirect}};
+use poem_openapi::OpenApiService;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
+/// Everything the HTTP port answers.
+pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
+    let service = service(app.clone(), shutdown);
+    let document = document::build(&service);
+    let docs = service.swagger_ui();
+    Route::new()
+        .at("/", get(index))
+        .at("/openapi.json", get(openapi).with(AddData::new(document)))
+        .nest("/docs", docs)
+        .nest("/", service)
+        .with(AddData::new(app))
+        .catch_all_error(problem::from_any_error)
+        .around(requests::observe)
+}
+
+/// The OpenAPI document, without starting anything.
+pub fn service(
+    app: Arc<App>,
+    shutdown: CancellationToken,
+) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi), ()> {
+    let apis =
+        (jobs::JobsApi { app: app.clone() }, events::EventsApi { app: app.clone(), shutdown }, transcripts::TranscriptsApi {
+            app,
+        });
+    OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
+}
+
+#[handler]
+fn index() -> Redirect {
+    Redirect::temporary("/docs")
+}
+
+#[handler]
+fn openapi(document: Data<&document::Document>) -> Json<Value> {
+    Json(Value::clone(&document.0.0))
+}

@@ -1,0 +1,35 @@
+//! API keys on requests.
+
+use std::sync::Arc;
+
+use escriba_domain::{ErrorKind, WorkspaceId};
+use poem::{Request, error::InternalServerError};
+use poem_openapi::{SecurityScheme, auth::Bearer};
+
+use super::problem::{Failure, failure};
+use crate::app::{
+    App,
+    authenticate_caller::{AuthenticateError, authenticate_caller},
+};
+
+/// A workspace's API key, sent as `Authorization: Bearer esc_…`.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", key_name = "Authorization", rename = "api_key", checker = "check")]
+pub(crate) struct ApiKey(pub(crate) WorkspaceId);
+
+async fn check(request: &Request, key: Bearer) -> poem::Result<WorkspaceId> {
+    let app = request.data::<Arc<App>>().ok_or_else(|| InternalServerError(MissingApp))?;
+    authenticate_caller(app, key.token.trim()).await.map_err(|error| {
+        let failure: Failure = match &error {
+            AuthenticateError::Unknown => failure(ErrorKind::Unauthenticated, "api_key_invalid", &error),
+            AuthenticateError::Database(database) => failure(database.kind(), "unavailable", &error),
+        };
+        let mut rejection = poem::Error::from(failure.clone());
+        rejection.set_data(failure);
+        rejection
+    })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the routes were built without the app")]
+struct MissingApp;

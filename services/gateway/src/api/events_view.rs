@@ -1,0 +1,235 @@
+//! Job events as JSON for browsers and scripts: the same facts as the protobuf events, positions in seconds.
+
+use std::borrow::Cow;
+
+use escriba_domain::Lane;
+use escriba_events::{JobEvent, lane_from_proto, task_from_proto, v1};
+
+use poem_openapi::{
+    Object, Union,
+    registry::{MetaSchemaRef, Registry},
+    types::{ToJSON, Type},
+};
+
+use super::job_view::{WarningView, seconds};
+use crate::app::follow_job::Happening;
+
+/// One event. The stream's `event:` line names its kind.
+#[derive(Debug, Union)]
+pub(super) enum EventView {
+    Queued(QueuedView),
+    Started(StartedView),
+    Progress(JobProgressView),
+    SegmentsAdded(SegmentsAddedView),
+    Completed(CompletedView),
+    Failed(FailedView),
+    Ended(EndedView),
+}
+
+/// `job.queued`
+#[derive(Debug, Object)]
+pub(super) struct QueuedView {
+    job_id: String,
+    file_name: String,
+    bytes: u64,
+    lane: String,
+    model: String,
+    task: String,
+    language: Option<String>,
+}
+
+/// `job.started`
+#[derive(Debug, Object)]
+pub(super) struct StartedView {
+    job_id: String,
+    worker_id: String,
+}
+
+/// `job.progress`: not kept, so it has no id to resume from.
+#[derive(Debug, Object)]
+pub(super) struct JobProgressView {
+    job_id: String,
+    /// Everything up to this second is transcribed.
+    processed: f64,
+    /// The recording's length in seconds, once known.
+    duration: Option<f64>,
+    /// Seconds of recording transcribed a second.
+    speed: f64,
+}
+
+/// `job.segments_added`
+#[derive(Debug, Object)]
+pub(super) struct SegmentsAddedView {
+    job_id: String,
+    segments: Vec<SegmentView>,
+}
+
+/// A timed piece of text.
+#[derive(Debug, Object)]
+pub(super) struct SegmentView {
+    start: f64,
+    end: f64,
+    text: String,
+    language: Option<String>,
+    /// Empty unless word timestamps were asked for.
+    words: Vec<WordView>,
+}
+
+/// A word within a segment.
+#[derive(Debug, Object)]
+pub(super) struct WordView {
+    start: f64,
+    end: f64,
+    word: String,
+    probability: f32,
+}
+
+/// `job.completed`
+#[derive(Debug, Object)]
+pub(super) struct CompletedView {
+    job_id: String,
+    language: Option<String>,
+    duration: f64,
+    processing_time: f64,
+    segment_count: u64,
+    warnings: Vec<WarningView>,
+}
+
+/// `job.failed`
+#[derive(Debug, Object)]
+pub(super) struct FailedView {
+    job_id: String,
+    code: String,
+    message: String,
+}
+
+/// `job.canceled` and `job.deleted`
+#[derive(Debug, Object)]
+pub(super) struct EndedView {
+    job_id: String,
+}
+
+/// An event with what the stream's own lines say of it.
+#[derive(Debug)]
+pub(super) struct NamedEvent {
+    pub(super) name: String,
+    /// Where to resume; progress has none.
+    pub(super) id: Option<u64>,
+    pub(super) data: EventView,
+}
+
+/// In the document an event is its data.
+impl Type for NamedEvent {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        EventView::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        EventView::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        EventView::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ToJSON for NamedEvent {
+    fn to_json(&self) -> Option<serde_json::Value> {
+        self.data.to_json()
+    }
+}
+
+impl From<Happening> for NamedEvent {
+    fn from(happening: Happening) -> Self {
+        match happening {
+            Happening::Progress(progress) => {
+                Self { name: "job.progress".to_owned(), id: None, data: progress_view(progress) }
+            }
+            Happening::Event(at) => Self {
+                name: format!("job.{}", at.event.name()),
+                id: Some(at.sequence),
+                data: event_view(at.event),
+            },
+        }
+    }
+}
+
+fn progress_view(progress: v1::JobProgress) -> EventView {
+    EventView::Progress(JobProgressView {
+        job_id: progress.job_id,
+        processed: seconds(progress.processed_ms),
+        duration: (progress.audio_ms > 0).then(|| seconds(progress.audio_ms)),
+        speed: (progress.speed * 100.0).round() / 100.0,
+    })
+}
+
+fn event_view(event: JobEvent) -> EventView {
+    match event {
+        JobEvent::Queued(queued) => EventView::Queued(QueuedView {
+            lane: lane_from_proto(queued.lane()).map_or("", Lane::as_str).to_owned(),
+            task: task_from_proto(queued.task()).map(|task| task.to_string()).unwrap_or_default(),
+            job_id: queued.job_id,
+            file_name: queued.file_name,
+            bytes: queued.media_bytes,
+            model: queued.model,
+            language: present(queued.language),
+        }),
+        JobEvent::Started(started) => {
+            EventView::Started(StartedView { job_id: started.job_id, worker_id: started.worker_id })
+        }
+        JobEvent::SegmentsAdded(added) => EventView::SegmentsAdded(SegmentsAddedView {
+            job_id: added.job_id,
+            segments: added.segments.into_iter().map(segment_view).collect(),
+        }),
+        JobEvent::Completed(completed) => EventView::Completed(CompletedView {
+            job_id: completed.job_id,
+            language: present(completed.language),
+            duration: seconds(completed.audio_ms),
+            processing_time: seconds(completed.processing_ms),
+            segment_count: completed.segment_count,
+            warnings: completed
+                .warnings
+                .into_iter()
+                .map(|warning| WarningView { code: warning.code, message: warning.message })
+                .collect(),
+        }),
+        JobEvent::Failed(failed) => {
+            EventView::Failed(FailedView { job_id: failed.job_id, code: failed.code, message: failed.message })
+        }
+        JobEvent::Canceled(canceled) => EventView::Ended(EndedView { job_id: canceled.job_id }),
+        JobEvent::Deleted(deleted) => EventView::Ended(EndedView { job_id: deleted.job_id }),
+    }
+}
+
+fn segment_view(segment: v1::Segment) -> SegmentView {
+    let words = segment.words.into_iter().map(|word| WordView {
+        start: seconds(word.start_ms),
+        end: seconds(word.end_ms),
+        word: word.text,
+        probability: word.probability,
+    });
+    SegmentView {
+        start: seconds(segment.start_ms),
+        end: seconds(segment.end_ms),
+        text: segment.text,
+        language: present(segment.language),
+        words: words.collect(),
+    }
+}
+
+fn present(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,175 @@
+//! `/v1/jobs`: submit, list, look at, cancel and delete.
+
+use std::sync::Arc;
+
+use escriba_database::jobs::{self, Filter};
+use escriba_domain::{JobId, JobState};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use uuid::Uuid;
+
+use super::{
+    authentication::ApiKey,
+    job_view::{JobPage, JobView},
+    problem::{Failure, failure, invalid},
+    upload_form::UploadForm,
+};
+use crate::app::{
+    App,
+    cancel_job::cancel_job,
+    delete_job::delete_job,
+    receive_media::discard_media,
+    submit_job::submit_job,
+};
+
+const MAX_PAGE: u64 = 200;
+
+pub struct JobsApi {
+    pub(super) app: Arc<App>,
+}
+
+#[derive(ApiResponse)]
+enum Accepted {
+    /// The recording is stored and the job queued. `Location` is where to look at it.
+    #[oai(status = 202)]
+    Job(Json<JobView>, #[oai(header = "Location")] String),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// The job, its recording and its transcript are gone.
+    #[oai(status = 204)]
+    Gone,
+}
+
+#[OpenApi(prefix_path = "/v1/jobs")]
+impl JobsApi {
+    /// Submit a recording
+    ///
+    /// Takes a recording as a multipart form and queues its transcription. The upload streams into storage, whatever
+    /// its size; the answer comes once the job is durably queued. Follow it under `/v1/jobs/{id}/events`.
+    #[oai(path = "/", method = "post", operation_id = "createJob")]
+    async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
+        let received = form.receive(&self.app, key.0).await?;
+        let media = received.media.clone();
+        let submitted = submit_job(&self.app, received.media, received.options).await;
+        let id = match submitted {
+            Ok(id) => id,
+            Err(error) => {
+                discard_media(&self.app, &media).await;
+                return Err(failure(error.kind(), "option_invalid", &error));
+            }
+        };
+        let job = self.find(key, id).await?;
+        Ok(Accepted::Job(Json(job), format!("/v1/jobs/{id}")))
+    }
+
+    /// List jobs
+    ///
+    /// The workspace's jobs, newest first, page by page.
+    #[oai(path = "/", method = "get", operation_id = "listJobs")]
+    async fn list(
+        &self,
+        key: ApiKey,
+        /// Only jobs in this state: `queued`, `running`, `completed`, `failed` or `canceled`.
+        #[oai(validator(pattern = "^(queued|running|completed|failed|canceled)$"))]
+        state: Query<Option<String>>,
+        /// How many, 1 to 200.
+        #[oai(default = "default_page", validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<u64>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<JobPage>, Failure> {
+        let filter = Filter { state: parse_state(state.0)?, before: parse_cursor(cursor.0)? };
+        let limit = limit.0.min(MAX_PAGE);
+        // One more than asked for tells whether there is a next page.
+        let mut found = jobs::list(&self.app.db, key.0, &filter, limit + 1)
+            .await
+            .map_err(|error| failure(error.kind(), "unavailable", &error))?;
+        let more = found.len() as u64 > limit;
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next_cursor = found.last().filter(|_| more).map(|job| job.id.to_string());
+        Ok(Json(JobPage { items: found.into_iter().map(JobView::from).collect(), next_cursor }))
+    }
+
+    /// Look at a job
+    ///
+    /// Its state, times, progress, and why it failed if it did.
+    #[oai(path = "/:id", method = "get", operation_id = "getJob")]
+    async fn get(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+    ) -> Result<Json<JobView>, Failure> {
+        self.find(key, id.0.into()).await.map(Json)
+    }
+
+    /// Cancel a job
+    ///
+    /// Stops it within two seconds, wherever it runs. What is transcribed so far is kept. Canceling a canceled job
+    /// changes nothing.
+    #[oai(path = "/:id/cancel", method = "post", operation_id = "cancelJob")]
+    async fn cancel(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+    ) -> Result<Json<JobView>, Failure> {
+        cancel_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
+            let code = match error.kind() {
+                escriba_domain::ErrorKind::Conflict => "job_over",
+                _ => "job_not_found",
+            };
+            failure(error.kind(), code, &error)
+        })?;
+        self.find(key, id.0.into()).await.map(Json)
+    }
+
+    /// Delete a job
+    ///
+    /// Deletes it with its recording and its transcript, for good. A running job is stopped.
+    #[oai(path = "/:id", method = "delete", operation_id = "deleteJob")]
+    async fn delete(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+    ) -> Result<Deleted, Failure> {
+        delete_job(&self.app, key.0, id.0.into())
+            .await
+            .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
+        Ok(Deleted::Gone)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("There is no job {0}.")]
+struct NoSuchJob(JobId);
+
+impl JobsApi {
+    async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
+        let job = jobs::find(&self.app.db, key.0, id)
+            .await
+            .map_err(|error| failure(error.kind(), "unavailable", &error))?;
+        job.map(JobView::from)
+            .ok_or_else(|| failure(escriba_domain::ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
+    }
+}
+
+const fn default_page() -> u64 {
+    50
+}
+
+fn parse_state(state: Option<String>) -> Result<Option<JobState>, Failure> {
+    let parse = |text: String| text.parse().map_err(|error: String| invalid("state_invalid", &format!("{error}.")));
+    state.map(parse).transpose()
+}
+
+fn parse_cursor(cursor: Option<String>) -> Result<Option<JobId>, Failure> {
+    let wrong = |_| invalid("cursor_invalid", "The cursor is not one this server gave. Use `next_cursor` as it is.");
+    cursor.map(|text| text.parse().map_err(wrong)).transpose()
+}

@@ -1,0 +1,192 @@
+//! Errors as RFC 9457 problems, every one with a stable code and a sentence that says what to do.
+
+use escriba_domain::ErrorKind;
+use poem::{IntoResponse, Response, http::StatusCode};
+use poem_openapi::{
+    ApiResponse, Object,
+    payload::Payload,
+    registry::{MetaSchemaRef, Registry},
+    types::{ToJSON, Type},
+};
+
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// What went wrong and what to do about it.
+#[derive(Debug, Clone, Object)]
+#[oai(example)]
+pub(crate) struct Problem {
+    /// Names the kind of problem; the same for the same code.
+    #[oai(rename = "type")]
+    kind: String,
+    /// The HTTP status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// Stable: programs can rely on it.
+    code: String,
+    /// A sentence for a person.
+    detail: String,
+}
+
+impl poem_openapi::types::Example for Problem {
+    fn example() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f.")
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+        Self {
+            kind: format!("urn:escriba:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+/// A problem as a body of its own content type.
+#[derive(Debug, Clone)]
+pub(crate) struct ProblemJson(Problem);
+
+impl Payload for ProblemJson {
+    const CONTENT_TYPE: &'static str = "application/problem+json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        Problem::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0.to_json_string())
+    }
+}
+
+/// Every way an operation can fail.
+#[derive(Debug, Clone, ApiResponse)]
+#[oai(bad_request_handler = "from_rejection")]
+pub(crate) enum Failure {
+    /// The request cannot be read.
+    #[oai(status = 400)]
+    BadRequest(ProblemJson),
+    /// The API key is missing or not valid.
+    #[oai(status = 401)]
+    Unauthenticated(ProblemJson, #[oai(header = "WWW-Authenticate")] String),
+    /// There is no such thing, or not in this workspace.
+    #[oai(status = 404)]
+    NotFound(ProblemJson),
+    /// The thing is in a state that does not allow this.
+    #[oai(status = 409)]
+    Conflict(ProblemJson),
+    /// The upload is larger than this server takes.
+    #[oai(status = 413)]
+    TooLarge(ProblemJson),
+    /// The request can be read, but something in it is wrong.
+    #[oai(status = 422)]
+    Invalid(ProblemJson),
+    /// A fault of the server's; its log has the cause.
+    #[oai(status = 500)]
+    Internal(ProblemJson),
+    /// Something the server needs is away for the moment.
+    #[oai(status = 503)]
+    Unavailable(ProblemJson, #[oai(header = "Retry-After")] u32),
+    /// There is no room to store what was sent.
+    #[oai(status = 507)]
+    StorageFull(ProblemJson),
+}
+
+/// Any use case's error as the answer: its kind decides the status, its message is the sentence.
+pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error) -> Failure {
+    let problem = |status, code, detail: &str| ProblemJson(Problem::new(status, code, detail));
+    let own = |status| problem(status, code, &error.to_string());
+    match kind {
+        ErrorKind::Invalid => Failure::Invalid(own(StatusCode::UNPROCESSABLE_ENTITY)),
+        ErrorKind::Unauthenticated => {
+            Failure::Unauthenticated(own(StatusCode::UNAUTHORIZED), "Bearer realm=\"escriba\"".to_owned())
+        }
+        ErrorKind::NotFound => Failure::NotFound(own(StatusCode::NOT_FOUND)),
+        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT)),
+        ErrorKind::TooLarge => Failure::TooLarge(own(StatusCode::PAYLOAD_TOO_LARGE)),
+        ErrorKind::StorageFull => {
+            log(error);
+            let detail = "The server has no room left to store this. Try again later, or tell the operator.";
+            Failure::StorageFull(problem(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail))
+        }
+        ErrorKind::Unavailable => {
+            log(error);
+            let detail = "Something the server needs is away for the moment. Try again in a few seconds.";
+            Failure::Unavailable(
+                problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail),
+                RETRY_AFTER_SECONDS,
+            )
+        }
+        ErrorKind::Internal => {
+            log(error);
+            let detail = "Something went wrong on the server. Its log has the cause.";
+            Failure::Internal(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
+        }
+    }
+}
+
+/// The request itself cannot be read.
+pub(crate) fn unreadable(detail: &str) -> Failure {
+    Failure::BadRequest(ProblemJson(Problem::new(StatusCode::BAD_REQUEST, "bad_request", detail)))
+}
+
+/// Something in the request is wrong.
+pub(crate) fn invalid(code: &str, detail: &str) -> Failure {
+    Failure::Invalid(ProblemJson(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)))
+}
+
+fn log(error: &dyn std::error::Error) {
+    let mut causes = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes = format!("{causes}: {error}");
+        cause = error.source();
+    }
+    tracing::error!(error = causes, "a request failed");
+}
+
+/// What the framework refused before an operation ran: parameters, bodies, credentials.
+fn from_rejection(error: poem::Error) -> Failure {
+    if let Some(failure) = error.data::<Failure>() {
+        return failure.clone();
+    }
+    match error.status() {
+        StatusCode::UNAUTHORIZED => failure(ErrorKind::Unauthenticated, "api_key_missing", &MissingKey),
+        _ => unreadable(&error.to_string()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("An API key is needed. Send it as `Authorization: Bearer esc_…`; `escriba up` says where yours is kept.")]
+struct MissingKey;
+
+/// What no operation answered: unknown paths and methods.
+pub(crate) async fn from_any_error(error: poem::Error) -> Response {
+    let status = error.status();
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => ("path_not_found", "There is nothing at this address. /docs lists what there is."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "This address does not take this method. /docs lists what it takes.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("unsupported_media_type", "The body's content type is not taken here. /docs lists what is.")
+        }
+        _ if status.is_client_error() => {
+            return (status, ProblemJson(Problem::new(status, "bad_request", &error.to_string()))).into_response();
+        }
+        _ => {
+            tracing::error!(%error, "a request failed");
+            ("internal", "Something went wrong on the server. Its log has the cause.")
+        }
+    };
+    (status, ProblemJson(Problem::new(status, code, detail))).into_response()
+}

@@ -1,0 +1,150 @@
+//! `/v1/jobs/{id}/transcript`: rendered by the export service, passed through as it streams.
+
+use std::sync::Arc;
+
+use escriba_proto::v1::{Format, LineEnding};
+use poem::Body;
+use poem_openapi::{
+    ApiResponse, Enum, OpenApi, ResponseContent,
+    param::{Path, Query},
+    payload::Binary,
+};
+use uuid::Uuid;
+
+use super::{
+    authentication::ApiKey,
+    problem::{Failure, failure},
+};
+use crate::{app::App, clients::exports::Rendered};
+
+pub struct TranscriptsApi {
+    pub(super) app: Arc<App>,
+}
+
+/// How a transcript is written.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "lowercase")]
+enum TranscriptFormat {
+    /// Everything, with segments and words.
+    Json,
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+    /// The text, a line a segment.
+    Txt,
+}
+
+/// How lines end in subtitles and text.
+#[derive(Debug, Clone, Copy, Default, Enum)]
+#[oai(rename_all = "lowercase")]
+enum Newline {
+    #[default]
+    Lf,
+    Crlf,
+}
+
+#[derive(ResponseContent)]
+enum Content {
+    #[oai(content_type = "application/json")]
+    Json(Binary<Body>),
+    #[oai(content_type = "application/x-subrip; charset=utf-8")]
+    Srt(Binary<Body>),
+    #[oai(content_type = "text/vtt; charset=utf-8")]
+    Vtt(Binary<Body>),
+    #[oai(content_type = "text/plain; charset=utf-8")]
+    Txt(Binary<Body>),
+}
+
+#[derive(ApiResponse)]
+enum TranscriptResponse {
+    /// The transcript as far as it is committed.
+    #[oai(status = 200)]
+    Transcript(Content, #[oai(header = "Content-Disposition")] String),
+}
+
+#[OpenApi]
+impl TranscriptsApi {
+    /// Read a transcript
+    ///
+    /// Renders the job's transcript as subtitles, text or JSON. While the job runs it holds what is final so far.
+    #[oai(path = "/v1/jobs/:id/transcript", method = "get", operation_id = "getTranscript")]
+    async fn get(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+        /// How it is written.
+        #[oai(default = "json")]
+        format: Query<TranscriptFormat>,
+        /// How lines end, for all formats but JSON.
+        #[oai(default)]
+        newline: Query<Newline>,
+    ) -> Result<TranscriptResponse, Failure> {
+        let line_ending = match newline.0 {
+            Newline::Lf => LineEnding::Lf,
+            Newline::Crlf => LineEnding::Crlf,
+        };
+        let rendered = self
+            .app
+            .exports
+            .render(key.0, id.0.into(), proto_format(format.0), line_ending)
+            .await
+            .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
+        Ok(answer(format.0, rendered))
+    }
+}
+
+const fn json() -> TranscriptFormat {
+    TranscriptFormat::Json
+}
+
+const fn proto_format(format: TranscriptFormat) -> Format {
+    match format {
+        TranscriptFormat::Json => Format::Json,
+        TranscriptFormat::Srt => Format::Srt,
+        TranscriptFormat::Vtt => Format::Vtt,
+        TranscriptFormat::Txt => Format::Txt,
+    }
+}
+
+fn answer(format: TranscriptFormat, rendered: Rendered) -> TranscriptResponse {
+    let disposition = content_disposition(&rendered.file_name);
+    let body = Binary(Body::from_bytes_stream(rendered.bytes));
+    let content = match format {
+        TranscriptFormat::Json => Content::Json(body),
+        TranscriptFormat::Srt => Content::Srt(body),
+        TranscriptFormat::Vtt => Content::Vtt(body),
+        TranscriptFormat::Txt => Content::Txt(body),
+    };
+    TranscriptResponse::Transcript(content, disposition)
+}
+
+/// RFC 6266: an ASCII name for old readers and the true one, percent-encoded, for the rest.
+fn content_disposition(file_name: &str) -> String {
+    let plain: String = file_name
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && !"\"\\%;".contains(c) || c == ' ' { c } else { '_' })
+        .collect();
+    let encoded: String = file_name
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_header() {
+        assert_eq!(
+            content_disposition("entrevista\r\n\"año\".srt"),
+            "attachment; filename=\"entrevista___a_o_.srt\"; filename*=UTF-8''entrevista%0D%0A%22a%C3%B1o%22.srt"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! What the gateway can do, one use case a file. No HTTP and no gRPC here: edges decode, call one of these, encode.
+
+use escriba_blobs::BlobStore;
+use escriba_database::Database;
+use escriba_domain::ModelName;
+use escriba_messaging::Messaging;
+
+use crate::clients::exports::Exports;
+
+pub mod authenticate_caller;
+pub mod bootstrap_workspace;
+pub mod cancel_job;
+pub mod claim_chunk;
+pub mod commit_segments;
+pub mod complete_chunk;
+pub mod delete_job;
+mod end_job;
+pub mod fail_chunk;
+pub mod follow_job;
+pub mod hold;
+pub mod receive_media;
+pub mod release_chunk;
+pub mod renew_lease;
+pub mod requeue_silent;
+pub mod submit_job;
+
+/// What the use cases work with.
+#[derive(Debug)]
+pub struct App {
+    pub db: Database,
+    pub messaging: Messaging,
+    pub blobs: BlobStore,
+    pub(crate) exports: Exports,
+    /// The models that may be asked for; the first is the default.
+    pub models: Vec<ModelName>,
+    pub max_upload_bytes: u64,
+}

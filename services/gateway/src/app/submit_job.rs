@@ -1,0 +1,80 @@
+//! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
+
+use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
+use escriba_domain::{ErrorKind, JobId, JobOptions, MAX_PROMPT_CHARS, ModelName};
+use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued, work_message};
+use escriba_runtime::trace_context;
+
+use super::App;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("The model `{asked}` is not offered here. Ask for one of: {offered}.")]
+    ModelNotOffered { asked: ModelName, offered: String },
+    #[error("The prompt has {chars} characters; at most {MAX_PROMPT_CHARS} are taken.")]
+    PromptTooLong { chars: usize },
+    #[error("The model `{0}` knows English alone. Leave the language out, ask for `en`, or use a multilingual model.")]
+    EnglishOnly(ModelName),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl SubmitError {
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ModelNotOffered { .. } | Self::PromptTooLong { .. } | Self::EnglishOnly(_) => ErrorKind::Invalid,
+            Self::Database(error) => error.kind(),
+        }
+    }
+}
+
+/// Says what is wrong with the options, before any byte of the recording is taken where they come first.
+pub fn check_options(app: &App, options: &JobOptions) -> Result<(), SubmitError> {
+    if !app.models.contains(&options.model) {
+        let offered: Vec<_> = app.models.iter().map(ModelName::as_str).collect();
+        return Err(SubmitError::ModelNotOffered { asked: options.model.clone(), offered: offered.join(", ") });
+    }
+    let chars = options.prompt.as_deref().map_or(0, |prompt| prompt.chars().count());
+    if chars > MAX_PROMPT_CHARS {
+        return Err(SubmitError::PromptTooLong { chars });
+    }
+    let other_language = options.language.is_some_and(|language| language.code() != "en");
+    if other_language && options.model.is_english_only() {
+        return Err(SubmitError::EnglishOnly(options.model.clone()));
+    }
+    Ok(())
+}
+
+/// Queues the transcription of a stored recording.
+pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions) -> Result<JobId, SubmitError> {
+    check_options(app, &options)?;
+    let trace = trace_context::current();
+    let job = jobs::NewJob {
+        id: JobId::new(),
+        workspace: recording.workspace,
+        media: recording.id,
+        options,
+        trace: trace.clone(),
+    };
+    let tx = app.db.begin().await?;
+    media::insert(&tx, &recording).await?;
+    jobs::insert(&tx, &job).await?;
+    let chunk_id = chunks::insert_whole(&tx, job.id).await?;
+
+    let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
+    let event = job_queued(job.workspace, job.id, queued, &job.options);
+    outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
+    let item = WorkItem {
+        workspace_id: job.workspace,
+        job_id: job.id,
+        chunk_id,
+        lane: job.options.lane,
+        model: job.options.model,
+        ring: 1,
+    };
+    outbox::append(&tx, work_message(&item, &trace)).await?;
+    tx.commit().await?;
+    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
+    metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);
+    Ok(job.id)
+}

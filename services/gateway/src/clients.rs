@@ -1,0 +1,3 @@
+//! Services the gateway calls.
+
+pub(crate) mod exports;

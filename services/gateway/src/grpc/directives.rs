@@ -1,0 +1,93 @@
+//! Between the wire's messages and the use cases' own types.
+
+use std::time::Duration;
+
+use escriba_database::{DatabaseError, jobs::Failure};
+use escriba_domain::ErrorKind;
+use escriba_events::{segment_from_proto, task_to_proto, warning_from_proto};
+use escriba_proto::v1::{self, Directive, directive::Body, refused::Reason};
+use tonic::Status;
+
+use crate::app::{
+    claim_chunk::Grant, commit_segments::Finished, complete_chunk::ChunkEnd, fail_chunk::ChunkFailure,
+    hold::{LEASE_TIME, Lost},
+};
+
+pub(super) fn proceed(grant: &Grant, media_key: String) -> Directive {
+    let options = &grant.job.options;
+    let language = grant.job.spoken_language.or(options.language);
+    directive(Body::Proceed(v1::Proceed {
+        lease: grant.lease,
+        lease_ms: millis(LEASE_TIME),
+        options: Some(v1::Options {
+            language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
+            task: task_to_proto(options.task).into(),
+            model: options.model.to_string(),
+            prompt: options.prompt.clone().unwrap_or_default(),
+            word_timestamps: options.word_timestamps,
+        }),
+        media_key,
+        media_bytes: grant.job.media_bytes,
+        resume_ms: grant.resume_ms,
+        next_index: grant.next_index,
+    }))
+}
+
+pub(super) fn committed() -> Directive {
+    directive(Body::Committed(v1::Committed {}))
+}
+
+pub(super) fn refused(reason: Reason) -> Directive {
+    directive(Body::Refused(v1::Refused { reason: reason.into() }))
+}
+
+pub(super) fn lost(lost: Lost) -> Directive {
+    directive(match lost {
+        Lost::Canceled => Body::Cancel(v1::Cancel {}),
+        Lost::Superseded => Body::Superseded(v1::Superseded {}),
+    })
+}
+
+pub(super) fn finished(segments: v1::Segments) -> Finished {
+    Finished {
+        segments: segments.segments.into_iter().map(segment_from_proto).collect(),
+        through_ms: segments.through_ms,
+        language: segments.language.parse().ok(),
+    }
+}
+
+pub(super) fn chunk_end(done: v1::ChunkDone) -> ChunkEnd {
+    ChunkEnd {
+        audio_ms: done.audio_ms,
+        processing_ms: done.processing_ms,
+        language: done.language.parse().ok(),
+        warnings: done.warnings.into_iter().map(warning_from_proto).collect(),
+    }
+}
+
+pub(super) fn chunk_failure(failed: v1::ChunkFailed) -> ChunkFailure {
+    ChunkFailure {
+        failure: Failure { code: failed.code, message: failed.message },
+        retryable: failed.retryable,
+        processing_ms: failed.processing_ms,
+    }
+}
+
+/// A database that is away is no fault of the worker's: it reports again.
+pub(super) fn status(error: &DatabaseError) -> Status {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::StorageFull => Status::unavailable(error.to_string()),
+        _ => {
+            tracing::error!(%error, "a report could not be taken");
+            Status::internal("the gateway could not take the report; its log has the cause")
+        }
+    }
+}
+
+const fn directive(body: Body) -> Directive {
+    Directive { body: Some(body) }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

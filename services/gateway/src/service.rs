@@ -1,0 +1,119 @@
+//! The composition root: everything the gateway consists of is made and started here, and nowhere else.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use escriba_blobs::BlobStore;
+use escriba_database::Database;
+use escriba_messaging::{Messaging, run_relay};
+use escriba_runtime::health::{self, Health};
+use poem::{Server, listener::TcpListener};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    app::{App, bootstrap_workspace, requeue_silent},
+    clients::exports::Exports,
+    config::Config,
+    grpc,
+};
+
+/// How long requests in flight may take once shutdown has begun.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs until shutdown. Order matters: intake stops first, the relay last.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let db = Database::connect(&config.database_url).await?;
+    db.migrate().await.context("the database could not be brought up to date")?;
+    let messaging = Messaging::connect(&config.nats_url, "escriba-gateway").await?;
+    messaging.declare_streams(config.nats_replicas).await?;
+    let blobs = BlobStore::open(&config.storage_url)?;
+    let exports = Exports::connect_lazily(&config.export_url)?;
+    if let Some(file) = &config.bootstrap_key_file {
+        bootstrap_workspace::run(&db, file).await?;
+    }
+
+    let mut models = vec![config.model.clone()];
+    models.extend(config.more_models);
+    let app = Arc::new(App {
+        db: db.clone(),
+        messaging: messaging.clone(),
+        blobs: blobs.clone(),
+        exports,
+        models,
+        max_upload_bytes: config.max_upload_bytes,
+    });
+
+    let relay_shutdown = CancellationToken::new();
+    let relay = tokio::spawn(run_relay(db.clone(), messaging.clone(), relay_shutdown.clone()));
+
+    let health = Health::new()
+        .with("database", {
+            let db = db.clone();
+            move || plain(db.clone(), |db| async move { db.ping().await })
+        })
+        .with("nats", {
+            let messaging = messaging.clone();
+            move || plain(messaging.clone(), |messaging| async move { messaging.ping() })
+        })
+        .with("storage", move || plain(blobs.clone(), |blobs| async move { blobs.ping().await }));
+
+    let mut intake = JoinSet::new();
+    intake.spawn(health::serve(config.internal_addr, health, shutdown.clone()));
+    intake.spawn(grpc::serve(config.grpc_addr, app.clone(), shutdown.clone()));
+    intake.spawn(serve_http(config.http_addr, app.clone(), shutdown.clone()));
+    intake.spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            requeue_silent::run_until(&app, shutdown).await;
+            Ok(())
+        }
+    });
+
+    let ended = first_failure(&mut intake, &shutdown).await;
+    relay_shutdown.cancel();
+    relay.await.context("the relay died")?;
+    messaging.flush().await.ok();
+    ended
+}
+
+/// Waits for all parts; one that fails takes the others down.
+async fn first_failure(
+    parts: &mut JoinSet<anyhow::Result<()>>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut result = Ok(());
+    while let Some(ended) = parts.join_next().await {
+        let ended = ended.context("a part of the gateway died").and_then(|ended| ended);
+        if result.is_ok() {
+            result = ended;
+        }
+        shutdown.cancel();
+    }
+    result
+}
+
+async fn serve_http(
+    addr: std::net::SocketAddr,
+    app: Arc<App>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    tracing::info!(%addr, "taking requests");
+    let routes = api::routes(app, shutdown.clone());
+    Server::new(TcpListener::bind(addr))
+        .name("gateway")
+        .idle_timeout(Duration::from_secs(75))
+        .run_with_graceful_shutdown(routes, shutdown.cancelled_owned(), Some(DRAIN))
+        .await
+        .with_context(|| format!("HTTP cannot be served on {addr} (GATEWAY_HTTP_ADDR)"))
+}
+
+fn plain<T, F, E>(value: T, check: impl FnOnce(T) -> F) -> futures_util::future::BoxFuture<'static, Result<(), String>>
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::fmt::Display,
+{
+    let checked = check(value);
+    Box::pin(async move { checked.await.map_err(|error| error.to_string()) })
+}
