@@ -1,8 +1,8 @@
 //! The database schema, the same for SQLite and PostgreSQL. Knows no other crate of the workspace: a migration
 //! must mean the same in a year, whatever the code around it has become.
 
-use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
 
 mod m20261121_000001_tenancy;
 mod m20261121_000002_jobs;

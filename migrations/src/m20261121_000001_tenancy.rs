@@ -1,6 +1,12 @@
 //! Who uses Escriba: workspaces, the people in them, their keys, and the terms they run under.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer_null, integer_null, string_len, text, text_null, text_uniq, timestamp_with_time_zone,
+        timestamp_with_time_zone_null, uuid, uuid_uniq, var_binary_uniq,
+    },
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,6 +1,12 @@
 //! The work: media, jobs, their chunks, and the segments of their transcripts.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, big_integer_null, boolean, float, integer, json_binary, string_len, string_len_null, text,
+        text_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, var_binary,
+    },
+};
 
 use crate::m20261121_000001_tenancy::belongs_to_workspace;
 
@@ -96,9 +102,7 @@ async fn create_jobs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(Jobs::Id)
         .to_owned();
     manager.create_index(by_state).await?;
-    manager
-        .create_index(Index::create().name("jobs_by_media").table(Jobs::Table).col(Jobs::MediaId).to_owned())
-        .await
+    manager.create_index(Index::create().name("jobs_by_media").table(Jobs::Table).col(Jobs::MediaId).to_owned()).await
 }
 
 async fn create_chunks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -1,6 +1,9 @@
 //! Messages that wait to be published, written in the transaction of the change they tell of.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_pk_auto, blob, json_binary, text, uuid_uniq},
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -4,6 +4,7 @@
 /// Version 1 of the contract.
 #[allow(
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::pedantic,
     unreachable_pub,
     reason = "generated code"

@@ -14,7 +14,11 @@ mod upload_form;
 
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, Route, get, handler, middleware::AddData, web::{Data, Json, Redirect}};
+use poem::{
+    Endpoint, EndpointExt, Route, get, handler,
+    middleware::AddData,
+    web::{Data, Json, Redirect},
+};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -36,15 +40,16 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .around(requests::observe)
 }
 
-/// The OpenAPI document, without starting anything.
+/// The `OpenAPI` document, without starting anything.
 pub fn service(
     app: Arc<App>,
     shutdown: CancellationToken,
 ) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi), ()> {
-    let apis =
-        (jobs::JobsApi { app: app.clone() }, events::EventsApi { app: app.clone(), shutdown }, transcripts::TranscriptsApi {
-            app,
-        });
+    let apis = (
+        jobs::JobsApi { app: app.clone() },
+        events::EventsApi { app: app.clone(), shutdown },
+        transcripts::TranscriptsApi { app },
+    );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }
 
@@ -54,6 +59,7 @@ fn index() -> Redirect {
 }
 
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "an extractor is taken by value")]
 fn openapi(document: Data<&document::Document>) -> Json<Value> {
     Json(Value::clone(&document.0.0))
 }

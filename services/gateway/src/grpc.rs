@@ -7,10 +7,7 @@ mod session;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use escriba_proto::{
-    DESCRIPTORS,
-    v1::transcription_reports_server::TranscriptionReportsServer,
-};
+use escriba_proto::{DESCRIPTORS, v1::transcription_reports_server::TranscriptionReportsServer};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
@@ -24,9 +21,8 @@ pub(crate) async fn serve(addr: SocketAddr, app: Arc<App>, shutdown: Cancellatio
     let reports = TranscriptionReportsServer::new(reports::Reports::new(app, shutdown.clone()))
         .max_decoding_message_size(MAX_REPORT_BYTES);
     health.set_serving::<TranscriptionReportsServer<reports::Reports>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .build_v1()?;
+    let reflection =
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
     tracing::info!(%addr, "taking reports");
     Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))

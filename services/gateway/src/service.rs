@@ -79,10 +79,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 }
 
 /// Waits for all parts; one that fails takes the others down.
-async fn first_failure(
-    parts: &mut JoinSet<anyhow::Result<()>>,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<()> {
+async fn first_failure(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let mut result = Ok(());
     while let Some(ended) = parts.join_next().await {
         let ended = ended.context("a part of the gateway died").and_then(|ended| ended);
@@ -94,11 +91,7 @@ async fn first_failure(
     result
 }
 
-async fn serve_http(
-    addr: std::net::SocketAddr,
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
+async fn serve_http(addr: std::net::SocketAddr, app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<()> {
     tracing::info!(%addr, "taking requests");
     let routes = api::routes(app, shutdown.clone());
     Server::new(TcpListener::bind(addr))

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the framework derives from the operations, and the examples it has no words for.
+//! The `OpenAPI` document: what the framework derives from the operations, and the examples it has no words for.
 
 use std::sync::Arc;
 

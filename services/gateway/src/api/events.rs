@@ -63,10 +63,7 @@ impl EventsApi {
         let happenings = follow_job(&self.app, key.0, id.0.into(), after)
             .await
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
-        let events = happenings
-            .map(NamedEvent::from)
-            .take_until(self.shutdown.clone().cancelled_owned())
-            .boxed();
+        let events = happenings.map(NamedEvent::from).take_until(self.shutdown.clone().cancelled_owned()).boxed();
         let stream = EventStream::new(events).to_event(|named| {
             let event = Event::message(named.data.to_json_string()).event_type(named.name);
             match named.id {

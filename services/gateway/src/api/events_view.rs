@@ -158,11 +158,9 @@ impl From<Happening> for NamedEvent {
             Happening::Progress(progress) => {
                 Self { name: "job.progress".to_owned(), id: None, data: progress_view(progress) }
             }
-            Happening::Event(at) => Self {
-                name: format!("job.{}", at.event.name()),
-                id: Some(at.sequence),
-                data: event_view(at.event),
-            },
+            Happening::Event(at) => {
+                Self { name: format!("job.{}", at.event.name()), id: Some(at.sequence), data: event_view(at.event) }
+            }
         }
     }
 }

@@ -108,11 +108,7 @@ impl From<Job> for JobView {
             id: job.id.as_uuid(),
             state: job.state.to_string(),
             file_name: job.file_name,
-            media: MediaView {
-                id: job.media.as_uuid(),
-                bytes: job.media_bytes,
-                sha256: job.media_sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-            },
+            media: MediaView { id: job.media.as_uuid(), bytes: job.media_bytes, sha256: hex::encode(job.media_sha256) },
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,

@@ -18,11 +18,7 @@ use super::{
     upload_form::UploadForm,
 };
 use crate::app::{
-    App,
-    cancel_job::cancel_job,
-    delete_job::delete_job,
-    receive_media::discard_media,
-    submit_job::submit_job,
+    App, cancel_job::cancel_job, delete_job::delete_job, receive_media::discard_media, submit_job::submit_job,
 };
 
 const MAX_PAGE: u64 = 200;
@@ -152,9 +148,8 @@ struct NoSuchJob(JobId);
 
 impl JobsApi {
     async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
-        let job = jobs::find(&self.app.db, key.0, id)
-            .await
-            .map_err(|error| failure(error.kind(), "unavailable", &error))?;
+        let job =
+            jobs::find(&self.app.db, key.0, id).await.map_err(|error| failure(error.kind(), "unavailable", &error))?;
         job.map(JobView::from)
             .ok_or_else(|| failure(escriba_domain::ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
     }

@@ -48,7 +48,13 @@ impl Problem {
 
 /// A problem as a body of its own content type.
 #[derive(Debug, Clone)]
-pub(crate) struct ProblemJson(Problem);
+pub(crate) struct ProblemJson(Box<Problem>);
+
+impl ProblemJson {
+    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+        Self(Box::new(Problem::new(status, code, detail)))
+    }
+}
 
 impl Payload for ProblemJson {
     const CONTENT_TYPE: &'static str = "application/problem+json";
@@ -103,7 +109,7 @@ pub(crate) enum Failure {
 
 /// Any use case's error as the answer: its kind decides the status, its message is the sentence.
 pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error) -> Failure {
-    let problem = |status, code, detail: &str| ProblemJson(Problem::new(status, code, detail));
+    let problem = ProblemJson::new;
     let own = |status| problem(status, code, &error.to_string());
     match kind {
         ErrorKind::Invalid => Failure::Invalid(own(StatusCode::UNPROCESSABLE_ENTITY)),
@@ -121,10 +127,7 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
         ErrorKind::Unavailable => {
             log(error);
             let detail = "Something the server needs is away for the moment. Try again in a few seconds.";
-            Failure::Unavailable(
-                problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail),
-                RETRY_AFTER_SECONDS,
-            )
+            Failure::Unavailable(problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail), RETRY_AFTER_SECONDS)
         }
         ErrorKind::Internal => {
             log(error);
@@ -136,12 +139,12 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
 
 /// The request itself cannot be read.
 pub(crate) fn unreadable(detail: &str) -> Failure {
-    Failure::BadRequest(ProblemJson(Problem::new(StatusCode::BAD_REQUEST, "bad_request", detail)))
+    Failure::BadRequest(ProblemJson::new(StatusCode::BAD_REQUEST, "bad_request", detail))
 }
 
 /// Something in the request is wrong.
 pub(crate) fn invalid(code: &str, detail: &str) -> Failure {
-    Failure::Invalid(ProblemJson(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)))
+    Failure::Invalid(ProblemJson::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail))
 }
 
 fn log(error: &dyn std::error::Error) {
@@ -155,6 +158,7 @@ fn log(error: &dyn std::error::Error) {
 }
 
 /// What the framework refused before an operation ran: parameters, bodies, credentials.
+#[expect(clippy::needless_pass_by_value, reason = "the framework hands it over")]
 fn from_rejection(error: poem::Error) -> Failure {
     if let Some(failure) = error.data::<Failure>() {
         return failure.clone();
@@ -181,12 +185,12 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
             ("unsupported_media_type", "The body's content type is not taken here. /docs lists what is.")
         }
         _ if status.is_client_error() => {
-            return (status, ProblemJson(Problem::new(status, "bad_request", &error.to_string()))).into_response();
+            return (status, ProblemJson::new(status, "bad_request", &error.to_string())).into_response();
         }
         _ => {
             tracing::error!(%error, "a request failed");
             ("internal", "Something went wrong on the server. Its log has the cause.")
         }
     };
-    (status, ProblemJson(Problem::new(status, code, detail))).into_response()
+    (status, ProblemJson::new(status, code, detail)).into_response()
 }

@@ -46,7 +46,9 @@ impl UploadForm {
         let checked = read.and_then(|()| check(app, &options));
         match (checked, media) {
             (Ok(()), Some(media)) => Ok(Received { media, options }),
-            (Ok(()), None) => Err(invalid("media_missing", "The form has no part named `media`. Put the recording there.")),
+            (Ok(()), None) => {
+                Err(invalid("media_missing", "The form has no part named `media`. Put the recording there."))
+            }
             (Err(failure), media) => {
                 if let Some(media) = media {
                     discard_media(app, &media).await;
@@ -63,7 +65,8 @@ impl UploadForm {
         options: &mut JobOptions,
         media: &mut Option<Media>,
     ) -> Result<(), Failure> {
-        let broken = |error: poem::error::ParseMultipartError| unreadable(&format!("The form cannot be read: {error}."));
+        let broken =
+            |error: poem::error::ParseMultipartError| unreadable(&format!("The form cannot be read: {error}."));
         while let Some(field) = self.0.next_field().await.map_err(broken)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
@@ -176,7 +179,7 @@ impl<'a> ApiExtractor<'a> for UploadForm {
     }
 }
 
-/// The form's parts, for the OpenAPI document.
+/// The form's parts, for the `OpenAPI` document.
 fn schema() -> MetaSchemaRef {
     let text = |description, default: Option<&str>| {
         let schema = MetaSchema {

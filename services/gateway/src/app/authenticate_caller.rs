@@ -39,8 +39,7 @@ pub(super) struct NewKey {
 pub(super) fn new_key() -> std::io::Result<NewKey> {
     let mut random = [0; RANDOM_BYTES];
     SysRng.try_fill_bytes(&mut random).map_err(std::io::Error::other)?;
-    let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = format!("{PREFIX}{secret}");
+    let key = format!("{PREFIX}{}", hex::encode(random));
     Ok(NewKey { prefix: key[..PREFIX.len() + 8].to_owned(), hash: hash(&key), key })
 }
 

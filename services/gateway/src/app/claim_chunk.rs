@@ -1,7 +1,10 @@
 //! A worker answers a doorbell and asks for the chunk. The claim, not the message, decides who works on it.
 
 use escriba_database::{
-    DatabaseError, Transaction, chunks::{self, Chunk}, jobs::{self, Ending, Job}, outbox,
+    DatabaseError, Transaction,
+    chunks::{self, Chunk},
+    jobs::{self, Ending, Job},
+    outbox,
 };
 use escriba_domain::{ChunkId, ChunkState, FailureCode, JobId, JobState, MAX_ATTEMPTS};
 use escriba_events::{event_message, job_started};
@@ -61,12 +64,7 @@ pub async fn claim_chunk(app: &App, request: &ClaimRequest) -> Result<Claim, Dat
     Ok(claim)
 }
 
-async fn decide(
-    tx: &Transaction,
-    job: Job,
-    chunk: &Chunk,
-    request: &ClaimRequest,
-) -> Result<Claim, DatabaseError> {
+async fn decide(tx: &Transaction, job: Job, chunk: &Chunk, request: &ClaimRequest) -> Result<Claim, DatabaseError> {
     let running = chunk.state == ChunkState::Running;
     if running && request.resumed_lease != 0 && request.resumed_lease == chunk.lease {
         chunks::renew(tx, chunk.id, LEASE_TIME).await?;

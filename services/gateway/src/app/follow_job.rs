@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use async_stream::stream;
-use chrono::{DateTime, Utc};
-use escriba_database::{DatabaseError, jobs};
+use chrono::DateTime;
+use escriba_database::{
+    DatabaseError,
+    jobs::{self, Job},
+};
 use escriba_domain::{ErrorKind, JobId, WorkspaceId};
 use escriba_events::{JobEvent, v1::JobProgress};
 use escriba_messaging::{EventAt, MessagingError};
@@ -57,19 +60,19 @@ pub async fn follow_job(
     let job = jobs::find(&app.db, workspace, id).await?.ok_or(FollowError::NotFound(id))?;
     let over = job.state.is_terminal();
     let db = app.db.clone();
-    let finished_at = move || {
+    let look = move || {
         let db = db.clone();
-        async move { jobs::find(&db, workspace, id).await.map(|job| job.map(|job| job.finished_at)) }
+        async move { jobs::find(&db, workspace, id).await }
     };
-    Ok(Box::pin(merge(events, progress, over, finished_at)))
+    Ok(Box::pin(merge(events, progress, over, look)))
 }
 
-fn merge<E, P, F, R>(events: E, progress: P, over: bool, finished_at: F) -> impl Stream<Item = Happening> + Send
+fn merge<E, P, F, R>(events: E, progress: P, over: bool, look: F) -> impl Stream<Item = Happening> + Send
 where
     E: Stream<Item = Result<EventAt, MessagingError>> + Send,
     P: Stream<Item = JobProgress> + Send,
     F: Fn() -> R + Send,
-    R: Future<Output = Result<Option<Option<DateTime<Utc>>>, DatabaseError>> + Send,
+    R: Future<Output = Result<Option<Job>, DatabaseError>> + Send,
 {
     stream! {
         tokio::pin!(events, progress);
@@ -81,7 +84,7 @@ where
                         let ends = event.event.is_terminal();
                         let (time, deleted) = (event.time.clone(), matches!(event.event, JobEvent::Deleted(_)));
                         yield Happening::Event(event);
-                        if ends && (deleted || is_last(&time, finished_at().await)) {
+                        if ends && (deleted || is_last(&time, look().await)) {
                             break;
                         }
                     }
@@ -99,10 +102,11 @@ where
 }
 
 /// Whether an event that ended the job tells of its present end: a job that was run again has an older one too.
-fn is_last(time: &str, finished_at: Result<Option<Option<DateTime<Utc>>>, DatabaseError>) -> bool {
-    match finished_at {
-        Ok(Some(finished_at)) => {
-            DateTime::parse_from_rfc3339(time).ok().map(|time| time.to_utc()) >= finished_at && finished_at.is_some()
+fn is_last(time: &str, job: Result<Option<Job>, DatabaseError>) -> bool {
+    match job {
+        Ok(Some(job)) => {
+            let time = DateTime::parse_from_rfc3339(time).ok().map(|time| time.to_utc());
+            job.finished_at.is_some() && time >= job.finished_at
         }
         Ok(None) => true,
         Err(error) => {

@@ -12,7 +12,9 @@ const MAX_FILE_NAME_CHARS: usize = 255;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    #[error("The recording is larger than this server takes, which is {limit} bytes. Send a shorter one, or compress it.")]
+    #[error(
+        "The recording is larger than this server takes, which is {limit} bytes. Send a shorter one, or compress it."
+    )]
     TooLarge { limit: u64 },
     #[error("The upload broke off: {0}. Send it again.")]
     BrokenOff(String),

@@ -9,7 +9,10 @@ use escriba_proto::v1::{self, Directive, directive::Body, refused::Reason};
 use tonic::Status;
 
 use crate::app::{
-    claim_chunk::Grant, commit_segments::Finished, complete_chunk::ChunkEnd, fail_chunk::ChunkFailure,
+    claim_chunk::Grant,
+    commit_segments::Finished,
+    complete_chunk::ChunkEnd,
+    fail_chunk::ChunkFailure,
     hold::{LEASE_TIME, Lost},
 };
 

@@ -41,9 +41,7 @@ pub async fn find_valid(db: &Database, secret_hash: [u8; 32]) -> Result<Option<C
     let row = api_key::Entity::find()
         .filter(api_key::Column::SecretHash.eq(secret_hash.to_vec()))
         .filter(api_key::Column::RevokedAt.is_null())
-        .filter(
-            Condition::any().add(api_key::Column::ExpiresAt.is_null()).add(api_key::Column::ExpiresAt.gt(now)),
-        )
+        .filter(Condition::any().add(api_key::Column::ExpiresAt.is_null()).add(api_key::Column::ExpiresAt.gt(now)))
         .one(&db.connection)
         .await?;
     Ok(row.map(|row| Caller { key: row.id.into(), workspace: row.workspace_id.into() }))

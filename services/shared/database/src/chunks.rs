@@ -6,15 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use escriba_domain::{ChunkId, ChunkState, JobId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::{NotSet, Set}, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::{
-    Database, DatabaseError, Transaction,
-    entity::chunk,
-    jobs::word,
-};
+use crate::{Database, DatabaseError, Transaction, entity::chunk, jobs::word};
 
 /// A span of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +88,7 @@ pub async fn renew(tx: &Transaction, id: ChunkId, lease_time: Duration) -> Resul
 }
 
 /// Where the next attempt resumes, now that these segments are committed.
-pub async fn advance(
-    tx: &Transaction,
-    id: ChunkId,
-    through_ms: u64,
-    segment_count: u32,
-) -> Result<(), DatabaseError> {
+pub async fn advance(tx: &Transaction, id: ChunkId, through_ms: u64, segment_count: u32) -> Result<(), DatabaseError> {
     let row = chunk::ActiveModel {
         through_ms: Set(through_ms.cast_signed()),
         segment_count: Set(segment_count.cast_signed()),
@@ -107,8 +99,7 @@ pub async fn advance(
 
 /// Ends the chunk in this state; nobody holds it any more.
 pub async fn end(tx: &Transaction, id: ChunkId, state: ChunkState) -> Result<(), DatabaseError> {
-    let row =
-        chunk::ActiveModel { state: Set(state.to_string()), lease_expires_at: Set(None), ..unchanged() };
+    let row = chunk::ActiveModel { state: Set(state.to_string()), lease_expires_at: Set(None), ..unchanged() };
     update(tx, id, row).await
 }
 
@@ -184,6 +175,7 @@ fn unchanged() -> chunk::ActiveModel {
     <chunk::ActiveModel as ActiveModelTrait>::default()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it maps over rows")]
 fn from_row(row: chunk::Model) -> Result<Chunk, DatabaseError> {
     Ok(Chunk {
         id: row.id.into(),

@@ -13,6 +13,6 @@ pub(crate) async fn now(connection: &impl ConnectionTrait) -> Result<DateTime<Ut
         _ => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now_ms",
     };
     let row = connection.query_one_raw(Statement::from_string(backend, sql)).await?;
-    let millis: i64 = row.ok_or_else(|| DatabaseError::corrupt("clock", "no row"))?.try_get("", "now_ms")?;
-    DateTime::from_timestamp_millis(millis).ok_or_else(|| DatabaseError::corrupt("clock", millis))
+    let millis: i64 = row.ok_or_else(|| DatabaseError::corrupt("clock", &"no row"))?.try_get("", "now_ms")?;
+    DateTime::from_timestamp_millis(millis).ok_or_else(|| DatabaseError::corrupt("clock", &millis))
 }

@@ -30,7 +30,7 @@ impl DatabaseError {
         }
     }
 
-    pub(crate) fn corrupt(what: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn corrupt(what: &'static str, value: &impl ToString) -> Self {
         Self::Corrupt { what, value: value.to_string() }
     }
 }
@@ -53,11 +53,10 @@ enum Fault {
 
 fn classify(error: &DbErr) -> Fault {
     match error {
-        DbErr::ConnectionAcquire(_) => Fault::Away,
         DbErr::Conn(RuntimeErr::SqlxError(inner))
         | DbErr::Exec(RuntimeErr::SqlxError(inner))
         | DbErr::Query(RuntimeErr::SqlxError(inner)) => classify_driver(inner),
-        DbErr::Conn(_) => Fault::Away,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Fault::Away,
         _ => Fault::Other,
     }
 }

@@ -11,8 +11,8 @@ use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Warning, Wo
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 pub use change::{Ending, add_processing, delete, finish, insert, note_language, note_progress, start};
-pub(crate) use row::{json, word};
 pub use list::{Filter, list};
+pub(crate) use row::{json, word};
 
 use crate::{
     Database, DatabaseError, Transaction,

@@ -2,7 +2,10 @@
 //! once JetStream has acknowledged them; in between they may be published more than once, under one id.
 
 use escriba_events::{Headers, Message};
-use sea_orm::{ActiveValue::{NotSet, Set}, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    EntityTrait, PaginatorTrait, QueryOrder, QuerySelect,
+};
 
 use crate::{Database, DatabaseError, Transaction, entity::outbox};
 
@@ -27,8 +30,7 @@ pub async fn append(tx: &Transaction, message: Message) -> Result<(), DatabaseEr
 
 /// The oldest waiting messages, in the order they were written.
 pub async fn oldest(db: &Database, limit: u64) -> Result<Vec<Pending>, DatabaseError> {
-    let rows =
-        outbox::Entity::find().order_by_asc(outbox::Column::Position).limit(limit).all(&db.connection).await?;
+    let rows = outbox::Entity::find().order_by_asc(outbox::Column::Position).limit(limit).all(&db.connection).await?;
     rows.into_iter().map(from_row).collect()
 }
 

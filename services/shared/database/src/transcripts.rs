@@ -17,12 +17,7 @@ use crate::{
 const PAGE: u64 = 500;
 
 /// Writes segments. One that is there already stays as it is.
-pub async fn insert(
-    tx: &Transaction,
-    job: JobId,
-    chunk: ChunkId,
-    segments: &[Segment],
-) -> Result<(), DatabaseError> {
+pub async fn insert(tx: &Transaction, job: JobId, chunk: ChunkId, segments: &[Segment]) -> Result<(), DatabaseError> {
     if segments.is_empty() {
         return Ok(());
     }
@@ -40,10 +35,7 @@ pub async fn insert(
     });
     let on_conflict =
         OnConflict::columns([segment::Column::ChunkId, segment::Column::Position]).do_nothing().to_owned();
-    segment::Entity::insert_many(rows)
-        .on_conflict(on_conflict)
-        .exec_without_returning(&tx.inner)
-        .await?;
+    segment::Entity::insert_many(rows).on_conflict(on_conflict).exec_without_returning(&tx.inner).await?;
     Ok(())
 }
 
@@ -62,7 +54,7 @@ pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Op
 }
 
 /// The job's segments, chunk by chunk, read in pages.
-pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + 'static {
+pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + use<> {
     let db = db.clone();
     try_stream! {
         let mut after: Option<(i32, i32)> = None;
@@ -104,7 +96,7 @@ async fn page(
     let rows = query.all(&db.connection).await?;
     rows.into_iter()
         .map(|(row, chunk)| {
-            let chunk = chunk.ok_or_else(|| DatabaseError::corrupt("segment without chunk", row.chunk_id))?;
+            let chunk = chunk.ok_or_else(|| DatabaseError::corrupt("segment without chunk", &row.chunk_id))?;
             Ok((row, chunk.position))
         })
         .collect()

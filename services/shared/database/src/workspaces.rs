@@ -7,11 +7,7 @@ use crate::{DatabaseError, Transaction, entity::workspace};
 
 pub async fn create(tx: &Transaction, name: &str) -> Result<WorkspaceId, DatabaseError> {
     let id = WorkspaceId::new();
-    let row = workspace::ActiveModel {
-        id: Set(id.as_uuid()),
-        name: Set(name.to_owned()),
-        created_at: Set(tx.now()),
-    };
+    let row = workspace::ActiveModel { id: Set(id.as_uuid()), name: Set(name.to_owned()), created_at: Set(tx.now()) };
     workspace::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(id)
 }

@@ -33,9 +33,7 @@ impl FailureCode {
     /// One or two sentences for the person who sent the recording: what is wrong, and what to do.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::MediaEmpty => {
-                "The file is empty. Check that the recording was saved, then send it again."
-            }
+            Self::MediaEmpty => "The file is empty. Check that the recording was saved, then send it again.",
             Self::MediaUnrecognized => {
                 "This is no audio or video file that can be read. Send a recording such as MP3, M4A, WAV, FLAC, \
                  OGG, WebM, MKV or MP4."
@@ -59,7 +57,9 @@ impl FailureCode {
                 "The transcriber stopped unexpectedly each time it worked on this recording. Tell the operator; the \
                  recording may be damaged in an unusual way."
             }
-            Self::Internal => "Something went wrong inside Escriba. The operator finds the cause in the logs by the job's id.",
+            Self::Internal => {
+                "Something went wrong inside Escriba. The operator finds the cause in the logs by the job's id."
+            }
         }
     }
 }
@@ -77,9 +77,7 @@ states! {
 impl WarningCode {
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::MediaTruncated => {
-                "The recording breaks off before its end. It was transcribed as far as it goes."
-            }
+            Self::MediaTruncated => "The recording breaks off before its end. It was transcribed as far as it goes.",
             Self::MediaDamaged => "Parts of the recording are damaged and were skipped.",
         }
     }

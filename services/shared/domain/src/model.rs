@@ -31,7 +31,7 @@ impl ModelName {
 
     /// Models trained on English alone carry it in their name.
     pub fn is_english_only(&self) -> bool {
-        self.0.split('-').next().is_some_and(|size| size.ends_with(".en"))
+        self.0.split('-').next().is_some_and(|size| size.strip_suffix(".en").is_some())
     }
 
     /// The name of the model's weights file in the models folder.
@@ -48,11 +48,7 @@ impl FromStr for ModelName {
         let legal = (1..=64).contains(&text.len())
             && text.chars().all(allowed)
             && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if legal {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseModelError { text: text.to_owned() })
-        }
+        if legal { Ok(Self(text.to_owned())) } else { Err(ParseModelError { text: text.to_owned() }) }
     }
 }
 

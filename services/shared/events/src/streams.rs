@@ -39,7 +39,7 @@ pub const WORK: StreamPlan = StreamPlan {
     retention: Retention::WorkQueue,
     max_bytes: 256 << 20,
     max_message_size: 64 << 10,
-    duplicate_window: Duration::from_secs(120),
+    duplicate_window: Duration::from_mins(2),
 };
 
 /// Job events: `events.job.<type>.<workspace>.<job>`.
@@ -49,7 +49,7 @@ pub const EVENTS: StreamPlan = StreamPlan {
     retention: Retention::Limits { max_age: Duration::from_secs(7 * DAY) },
     max_bytes: 4 << 30,
     max_message_size: 1 << 20,
-    duplicate_window: Duration::from_secs(120),
+    duplicate_window: Duration::from_mins(2),
 };
 
 /// A durable pull consumer of WORK.
@@ -68,7 +68,7 @@ pub fn work_consumer(lane: Lane, model: &ModelName) -> ConsumerPlan {
     ConsumerPlan {
         name: format!("{lane}-{token}"),
         filter: format!("work.{lane}.{token}.*"),
-        ack_wait: Duration::from_secs(60),
+        ack_wait: Duration::from_mins(1),
         max_deliver: 20,
         max_ack_pending: 1024,
     }

@@ -32,12 +32,7 @@ pub fn segment_from_proto(segment: v1::Segment) -> Segment {
 }
 
 fn word_to_proto(word: &Word) -> v1::Word {
-    v1::Word {
-        start_ms: word.start_ms,
-        end_ms: word.end_ms,
-        text: word.text.clone(),
-        probability: word.probability,
-    }
+    v1::Word { start_ms: word.start_ms, end_ms: word.end_ms, text: word.text.clone(), probability: word.probability }
 }
 
 fn word_from_proto(word: v1::Word) -> Word {

@@ -6,7 +6,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use async_nats::jetstream::{AckKind, Message, consumer::{Consumer, pull}};
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{Consumer, pull},
+};
 use escriba_domain::{Lane, ModelName};
 use escriba_events::WorkItem;
 use escriba_runtime::trace_context;

@@ -14,7 +14,5 @@ pub(crate) fn to_nats(headers: &Headers) -> HeaderMap {
 /// The first value of each header.
 pub(crate) fn from_nats(map: Option<&HeaderMap>) -> Headers {
     let entries = map.into_iter().flat_map(HeaderMap::iter);
-    entries
-        .filter_map(|(name, values)| Some((name.to_string(), values.first()?.as_str().to_owned())))
-        .collect()
+    entries.filter_map(|(name, values)| Some((name.to_string(), values.first()?.as_str().to_owned()))).collect()
 }

@@ -22,11 +22,8 @@ impl Messaging {
         workspace: WorkspaceId,
         job: JobId,
     ) -> Result<impl Stream<Item = JobProgress> + Send + use<>, MessagingError> {
-        let subscription = self
-            .client
-            .subscribe(progress_subject(workspace, job))
-            .await
-            .map_err(|_| MessagingError::Disconnected)?;
+        let subscription =
+            self.client.subscribe(progress_subject(workspace, job)).await.map_err(|_| MessagingError::Disconnected)?;
         Ok(subscription.filter_map(|message| async move { JobProgress::decode(message.payload).ok() }))
     }
 }

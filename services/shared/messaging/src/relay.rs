@@ -65,10 +65,7 @@ async fn drain(db: &Database, messaging: &Messaging) -> Result<(), RelayError> {
     }
 }
 
-async fn publish(
-    messaging: &Messaging,
-    message: escriba_events::Message,
-) -> Result<PublishAckFuture, MessagingError> {
+async fn publish(messaging: &Messaging, message: escriba_events::Message) -> Result<PublishAckFuture, MessagingError> {
     let mut headers = headers::to_nats(&message.headers);
     headers.insert(async_nats::header::NATS_MESSAGE_ID, message.id.to_string());
     messaging

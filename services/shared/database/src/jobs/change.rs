@@ -1,7 +1,11 @@
 //! Changes to a job's row. Whether a change is legal is decided by the caller, who holds the row's lock.
 
 use escriba_domain::{JobId, JobState, Language, Warning};
-use sea_orm::{ActiveValue::{NotSet, Set}, ColumnTrait, EntityTrait, QueryFilter, sea_query::{Expr, ExprTrait}};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
 
 use super::{Failure, NewJob};
 use crate::{DatabaseError, Transaction, entity::job};
@@ -120,11 +124,7 @@ pub async fn delete(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-async fn update(
-    tx: &Transaction,
-    id: JobId,
-    change: impl FnOnce(&mut job::ActiveModel),
-) -> Result<(), DatabaseError> {
+async fn update(tx: &Transaction, id: JobId, change: impl FnOnce(&mut job::ActiveModel)) -> Result<(), DatabaseError> {
     let mut row = <job::ActiveModel as sea_orm::ActiveModelTrait>::default();
     change(&mut row);
     job::Entity::update_many().set(row).filter(job::Column::Id.eq(id.as_uuid())).exec(&tx.inner).await?;

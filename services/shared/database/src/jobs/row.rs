@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Result<Job, DatabaseError> {
-    let media = media.ok_or_else(|| DatabaseError::corrupt("job without media", row.id))?;
+    let media = media.ok_or_else(|| DatabaseError::corrupt("job without media", &row.id))?;
     let failure = row.failure_code.map(|code| Failure { code, message: row.failure_message.unwrap_or_default() });
     Ok(Job {
         id: row.id.into(),
@@ -42,12 +42,12 @@ pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Resu
 }
 
 pub(crate) fn word<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, DatabaseError> {
-    text.parse().map_err(|_| DatabaseError::corrupt(what, text))
+    text.parse().map_err(|_| DatabaseError::corrupt(what, &text))
 }
 
 pub(crate) fn json<T: serde::de::DeserializeOwned>(
     what: &'static str,
     value: serde_json::Value,
 ) -> Result<T, DatabaseError> {
-    serde_json::from_value(value).map_err(|error| DatabaseError::corrupt(what, error))
+    serde_json::from_value(value).map_err(|error| DatabaseError::corrupt(what, &error))
 }

@@ -1,0 +1,3 @@
+//! What comes in over gRPC.
+
+pub(crate) mod exports;

@@ -1,0 +1,261 @@
+//! One attempt at one chunk: claim, fetch, decode and recognise, report as it goes, and acknowledge only after the
+//! gateway has committed the end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use escriba_blobs::BlobStore;
+use escriba_domain::Task;
+use escriba_events::{WorkItem, segment_to_proto, task_from_proto};
+use escriba_messaging::Settlement;
+use escriba_proto::v1::{self, Claim, Proceed, refused::Reason, report};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{
+    fetch_media::fetch_media,
+    slot::{Slot, SlotJob},
+    verdict::{Verdict, of_fetch, of_run},
+};
+use crate::{
+    clients::reports::{Attempt, Claimed, Reports, Word, may_pass},
+    speech::{Event, RecognizeOptions},
+};
+
+/// Progress is told this often, and so a cancellation is heard of this soon.
+const TELL_EVERY: Duration = Duration::from_millis(400);
+/// Finished windows that may wait for a gateway before recognition waits too.
+const MAX_UNCOMMITTED: usize = 256;
+const EVENTS_AHEAD: usize = 16;
+/// Between a failure of something this worker needs and the next try.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+const HELD_PAUSE: Duration = Duration::from_secs(20);
+/// How long a stopping worker waits for its hand-back to be committed.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything an attempt needs.
+#[derive(Debug)]
+pub(crate) struct Transcriber {
+    pub(crate) reports: Reports,
+    pub(crate) blobs: BlobStore,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) worker_id: String,
+    pub(crate) threads: usize,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Why an attempt stopped before its end.
+enum Stop {
+    /// The chunk is no longer this worker's, or its job was canceled.
+    Lost,
+    /// This worker is told to stop.
+    Shutdown,
+    /// The gateway said something that trying again would not change.
+    Broken(Status),
+}
+
+impl Transcriber {
+    pub(crate) async fn transcribe_chunk(&self, item: &WorkItem, slot: usize) -> Settlement {
+        let claim = Claim {
+            job_id: item.job_id.to_string(),
+            chunk_id: item.chunk_id.to_string(),
+            worker_id: self.worker_id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let (attempt, proceed) = match self.reports.claim(claim).await {
+            Ok(Claimed::Granted(attempt, proceed)) => (attempt, proceed),
+            Ok(Claimed::Refused(Reason::Held)) => return Settlement::Again(HELD_PAUSE),
+            Ok(Claimed::Refused(_)) => return Settlement::Done,
+            Err(status) => {
+                tracing::warn!(reason = status.message(), "a chunk could not be claimed; it will be tried again");
+                tokio::time::sleep(TROUBLE_PAUSE).await;
+                return Settlement::Again(TROUBLE_PAUSE);
+            }
+        };
+        let mut run = Run::new(*attempt, &proceed);
+        match run.drive(self, proceed, slot).await {
+            Ok(()) => Settlement::Done,
+            Err(Stop::Lost) => {
+                tracing::info!("the chunk was taken away");
+                Settlement::Done
+            }
+            Err(Stop::Shutdown) => Settlement::Done,
+            Err(Stop::Broken(status)) => {
+                tracing::error!(reason = status.message(), "the gateway refused a report");
+                Settlement::Again(HELD_PAUSE)
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        proceed: Proceed,
+        slot: usize,
+        cancel: Arc<AtomicBool>,
+        events: mpsc::Sender<Event>,
+    ) -> Verdict {
+        let started = Instant::now();
+        let elapsed = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let file = match fetch_media(&self.blobs, &proceed.media_key).await {
+            Ok(file) => file,
+            Err(error) => {
+                let verdict = of_fetch(&error, elapsed());
+                if matches!(verdict, Verdict::Trouble) {
+                    tokio::time::sleep(TROUBLE_PAUSE).await;
+                }
+                return verdict;
+            }
+        };
+        let job = SlotJob {
+            file,
+            options: recognize_options(proceed.options.unwrap_or_default(), self.threads),
+            resume_ms: proceed.resume_ms,
+            next_index: proceed.next_index,
+            cancel,
+            events,
+        };
+        let ended = self.slots[slot].transcribe(job).await;
+        of_run(ended, elapsed())
+    }
+}
+
+/// The reporting side of an attempt.
+struct Run {
+    attempt: Attempt,
+    cancel: Arc<AtomicBool>,
+    progress: v1::Progress,
+    started: Instant,
+}
+
+impl Run {
+    fn new(attempt: Attempt, proceed: &Proceed) -> Self {
+        let progress = v1::Progress { processed_ms: proceed.resume_ms, audio_ms: 0 };
+        Self { attempt, cancel: Arc::default(), progress, started: Instant::now() }
+    }
+
+    /// Runs the work beside the reporting, until the gateway has committed how it ended.
+    async fn drive(&mut self, transcriber: &Transcriber, proceed: Proceed, slot: usize) -> Result<(), Stop> {
+        let (sender, mut events) = mpsc::channel(EVENTS_AHEAD);
+        let work = transcriber.work(proceed, slot, self.cancel.clone(), sender);
+        tokio::pin!(work);
+        let mut ticks = interval(TELL_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut verdict = None;
+        let stop = loop {
+            let room = self.attempt.uncommitted() < MAX_UNCOMMITTED;
+            let step = tokio::select! {
+                event = events.recv(), if room => match event {
+                    Some(event) => { self.report(event).await; Ok(()) }
+                    // All events are reported, and the work is over or nearly so.
+                    None if verdict.is_some() => break None,
+                    None => { verdict = Some((&mut work).await); break None }
+                },
+                ended = &mut work, if verdict.is_none() => { verdict = Some(ended); Ok(()) }
+                word = self.attempt.next_word() => self.hear(word).await,
+                _ = ticks.tick() => { self.attempt.tell(report::Body::Progress(self.progress)).await; Ok(()) }
+                () = transcriber.shutdown.cancelled() => Err(Stop::Shutdown),
+            };
+            if let Err(stop) = step {
+                break Some(stop);
+            }
+        };
+        self.cancel.store(true, Ordering::Relaxed);
+        events.close();
+        match stop {
+            None => {}
+            Some(Stop::Shutdown) => {
+                self.release().await;
+                return Err(Stop::Shutdown);
+            }
+            Some(stop) => {
+                // The slot is free for the next chunk only once this one has let go of it.
+                while events.recv().await.is_some() {}
+                if verdict.is_none() {
+                    work.await;
+                }
+                return Err(stop);
+            }
+        }
+        match verdict {
+            Some(Verdict::Done(done)) => self.end(report::Body::Done(done)).await,
+            Some(Verdict::Failed(failed)) => self.end(report::Body::Failed(failed)).await,
+            Some(Verdict::Trouble | Verdict::Canceled) | None => self.end(self.released()).await,
+        }
+    }
+
+    async fn report(&mut self, event: Event) {
+        match event {
+            Event::Info { audio_ms } => {
+                self.progress.audio_ms = audio_ms.unwrap_or(0);
+                self.attempt.tell(report::Body::Plan(v1::Plan { audio_ms: self.progress.audio_ms })).await;
+            }
+            Event::Progress { processed_ms, audio_ms } => {
+                self.progress = v1::Progress { processed_ms, audio_ms: audio_ms.unwrap_or(0) };
+            }
+            Event::Window { segments, through_ms, language } => {
+                self.progress.processed_ms = through_ms;
+                let segments = v1::Segments {
+                    segments: segments.iter().map(segment_to_proto).collect(),
+                    through_ms,
+                    language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
+                };
+                self.attempt.commit(report::Body::Segments(segments)).await;
+            }
+        }
+    }
+
+    async fn hear(&mut self, word: Result<Word, Status>) -> Result<(), Stop> {
+        match word {
+            Ok(Word::Committed) => Ok(()),
+            Ok(Word::Cancel | Word::Superseded) => Err(Stop::Lost),
+            Err(status) if may_pass(&status) => match self.attempt.reconnect().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Stop::Lost),
+                Err(status) => Err(Stop::Broken(status)),
+            },
+            Err(status) => Err(Stop::Broken(status)),
+        }
+    }
+
+    /// Says how it ended, and waits until that and everything before it is committed.
+    async fn end(&mut self, body: report::Body) -> Result<(), Stop> {
+        self.attempt.commit(body).await;
+        while self.attempt.uncommitted() > 0 {
+            let word = self.attempt.next_word().await;
+            self.hear(word).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&mut self) {
+        let body = self.released();
+        match timeout(RELEASE_PATIENCE, self.end(body)).await {
+            Ok(Ok(())) => tracing::info!("the chunk was handed back"),
+            _ => tracing::warn!("the chunk could not be handed back; its lease runs out by itself"),
+        }
+    }
+
+    fn released(&self) -> report::Body {
+        let processing_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report::Body::Released(v1::ChunkReleased { processing_ms })
+    }
+}
+
+fn recognize_options(options: v1::Options, threads: usize) -> RecognizeOptions {
+    RecognizeOptions {
+        language: options.language.parse().ok(),
+        task: task_from_proto(options.task()).unwrap_or(Task::Transcribe),
+        prompt: Some(options.prompt).filter(|prompt| !prompt.is_empty()),
+        word_timestamps: options.word_timestamps,
+        threads,
+    }
+}

@@ -1,0 +1,3 @@
+//! Services the transcriber calls.
+
+pub(crate) mod reports;

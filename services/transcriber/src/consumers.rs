@@ -1,0 +1,3 @@
+//! Inbound messages.
+
+pub(crate) mod work;

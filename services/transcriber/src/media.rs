@@ -1,0 +1,26 @@
+//! From uploaded bytes to 16 kHz mono samples. Uploads are hostile until proven otherwise, so `FFmpeg` runs only in a
+//! child process ([`decode_child`]) that is handed an open file and nothing else; this process talks to it through
+//! [`Decoder`] and must never call into `FFmpeg` itself.
+
+mod confine;
+pub mod decode_child;
+mod decoder;
+mod decoding;
+mod demux;
+mod downmix;
+mod frames;
+mod ogg_tail;
+mod resample;
+mod riff;
+mod sniff;
+mod timeline;
+
+pub use decoder::{DecodeCommand, DecodeError, DecodeSummary, Decoder, MediaInfo};
+
+/// Samples a second of everything that leaves this module: what Whisper was trained on.
+pub const SAMPLE_RATE: u32 = 16_000;
+
+/// Milliseconds that so many samples last, rounded down.
+pub const fn samples_to_ms(samples: u64) -> u64 {
+    samples * 1000 / SAMPLE_RATE as u64
+}

@@ -1,0 +1,215 @@
+//! The decoding child's work: packets in, frames of samples out, in constant memory. What cannot be decoded is skipped
+//! and leaves silence of its own length; what ends too early is said once, at the end. It never looks at the upload's
+//! bytes itself.
+
+use std::{
+    io::{self, Write},
+    time::{Duration, Instant},
+};
+
+use escriba_domain::{FailureCode, WarningCode};
+use ffmpeg_next::{Error, Packet, frame};
+
+use crate::media::{
+    demux::{self, Recording},
+    frames::FrameWriter,
+    resample::Resampler,
+    samples_to_ms, timeline,
+};
+
+/// Samples are sent about so many at a time.
+const BLOCK: usize = 16_000;
+
+/// Packets that may fail before the first good one: a stream joined in its middle starts so.
+const PRIMING_ERRORS: u32 = 3;
+
+/// The parent takes a silent child for a hung one; this often it hears that work goes on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// Why decoding stopped without a result.
+pub(super) enum Stop {
+    /// The file is at fault.
+    Media(FailureCode),
+    /// The parent no longer listens.
+    Pipe(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Pipe(error)
+    }
+}
+
+/// One recording on its way from packets to samples.
+pub(super) struct Decoding<'a, W: Write> {
+    recording: Recording,
+    out: &'a mut FrameWriter<W>,
+    resampler: Resampler,
+    pending: Vec<i16>,
+    /// Samples given to `pending` so far.
+    written: u64,
+    /// Where the latest packet of any track ends, in milliseconds.
+    reached_ms: u64,
+    errors_in_a_row: u32,
+    decoded_any: bool,
+    damaged: bool,
+    last_sent: Instant,
+}
+
+/// How a whole decoding went.
+pub(super) struct Decoded {
+    pub(super) samples: u64,
+    /// The length falls short of what the header states, or reading broke off.
+    pub(super) truncated: bool,
+}
+
+impl<'a, W: Write> Decoding<'a, W> {
+    pub(super) fn new(recording: Recording, out: &'a mut FrameWriter<W>) -> Self {
+        Self {
+            recording,
+            out,
+            resampler: Resampler::default(),
+            pending: Vec::with_capacity(2 * BLOCK),
+            written: 0,
+            reached_ms: 0,
+            errors_in_a_row: 0,
+            decoded_any: false,
+            damaged: false,
+            last_sent: Instant::now(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<Decoded, Stop> {
+        let broke_off = self.read_packets()?;
+        // A decoder that refuses to drain has nothing left to give.
+        if self.recording.track.decoder.send_eof().is_ok() {
+            self.receive_frames()?;
+        }
+        self.collect(Resampler::drain)?;
+        self.send()?;
+        if !self.decoded_any {
+            return Err(Stop::Media(FailureCode::MediaUndecodable));
+        }
+        Ok(Decoded { samples: self.written, truncated: broke_off || self.is_short() })
+    }
+
+    /// Reads to the end. True if that was an error instead of the file's end.
+    fn read_packets(&mut self) -> Result<bool, Stop> {
+        loop {
+            let mut packet = Packet::empty();
+            match packet.read(&mut self.recording.input) {
+                Ok(()) => self.take(&packet)?,
+                Err(Error::Eof) => return Ok(false),
+                Err(error) if demux::is_passing(error) => {}
+                Err(_) => return Ok(true),
+            }
+            if self.last_sent.elapsed() > SIGN_OF_LIFE {
+                self.send()?;
+            }
+        }
+    }
+
+    fn take(&mut self, packet: &Packet) -> Result<(), Stop> {
+        if let Some(end) = self.recording.packet_end_ms(packet) {
+            self.reached_ms = self.reached_ms.max(end);
+        }
+        if packet.stream() != self.recording.track.index {
+            return Ok(());
+        }
+        let accepted = self.recording.track.decoder.send_packet(packet).is_ok();
+        if accepted {
+            self.receive_frames()?;
+        }
+        // Counted after its frames: the last packet of a file that breaks off is flagged too.
+        if !accepted || packet.is_corrupt() {
+            self.errors_in_a_row += 1;
+        }
+        Ok(())
+    }
+
+    fn receive_frames(&mut self) -> Result<(), Stop> {
+        let mut frame = frame::Audio::empty();
+        loop {
+            match self.recording.track.decoder.receive_frame(&mut frame) {
+                Ok(()) => self.keep(&frame)?,
+                Err(Error::Eof) => return Ok(()),
+                Err(error) if demux::is_passing(error) => return Ok(()),
+                Err(_) => {
+                    self.errors_in_a_row += 1;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, frame: &frame::Audio) -> Result<(), Stop> {
+        if frame.samples() == 0 {
+            return Ok(());
+        }
+        if let Some(time) = frame.timestamp() {
+            self.fill_gap(self.recording.position(time))?;
+        }
+        if self.collect(|resampler, out| resampler.convert(frame, out)).is_err() {
+            self.errors_in_a_row += 1;
+            return Ok(());
+        }
+        self.note_errors()?;
+        self.decoded_any = true;
+        if frame.is_corrupt() || frame.has_decode_errors() {
+            self.errors_in_a_row += 1;
+        }
+        if self.pending.len() >= BLOCK { self.send() } else { Ok(()) }
+    }
+
+    /// Errors count once something good follows them: at the very end they are part of breaking off.
+    fn note_errors(&mut self) -> Result<(), Stop> {
+        let forgiven = if self.decoded_any { 0 } else { PRIMING_ERRORS };
+        if self.errors_in_a_row > forgiven && !self.damaged {
+            self.damaged = true;
+            self.out.warning(WarningCode::MediaDamaged)?;
+        }
+        self.errors_in_a_row = 0;
+        Ok(())
+    }
+
+    fn fill_gap(&mut self, position: i64) -> Result<(), Stop> {
+        let stated = self.recording.stated.track_ms.or(self.recording.stated.whole_ms);
+        let stated_end = stated.map(|ms| ms * 16);
+        let gap = timeline::gap_before(position, self.written + self.resampler.held(), stated_end);
+        if gap == 0 {
+            return Ok(());
+        }
+        self.collect(Resampler::drain)?;
+        for _ in 0..gap / BLOCK as u64 {
+            self.collect(|_, out| Ok(out.resize(out.len() + BLOCK, 0)))?;
+            self.send()?;
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "a remainder of BLOCK fits")]
+        let rest = (gap % BLOCK as u64) as usize;
+        self.collect(|_, out| Ok(out.resize(out.len() + rest, 0)))
+    }
+
+    fn collect(&mut self, give: impl FnOnce(&mut Resampler, &mut Vec<i16>) -> Result<(), Error>) -> Result<(), Stop> {
+        let before = self.pending.len();
+        let given = give(&mut self.resampler, &mut self.pending);
+        self.written += (self.pending.len() - before) as u64;
+        given.map_err(|_| Stop::Media(FailureCode::MediaUndecodable))
+    }
+
+    fn send(&mut self) -> Result<(), Stop> {
+        self.out.pcm(&self.pending)?;
+        self.pending.clear();
+        self.last_sent = Instant::now();
+        Ok(())
+    }
+
+    fn is_short(&self) -> bool {
+        let stated = self.recording.stated;
+        let decoded_ms = samples_to_ms(self.written);
+        match (stated.track_ms, stated.whole_ms) {
+            (Some(track), _) => timeline::falls_short(decoded_ms, track),
+            (None, Some(whole)) => timeline::falls_short(decoded_ms.max(self.reached_ms), whole),
+            (None, None) => false,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Cuts a recording into windows of speech: the pieces the model hears one at a time. A window runs from the start of
+//! its first span of speech to the end of its last, holds at most [`LONGEST`], and is cut in silence wherever there is
+//! any. No more than about one window of samples is kept.
+//!
+//! Windows depend on the samples alone, never on how they arrive, so that a resumed job cuts where the first run did.
+
+use std::collections::VecDeque;
+
+use crate::{
+    media::samples_to_ms,
+    speech::voice::{Change, FRAME, LEAST_SILENCE, LEAST_SPEECH, VoiceDetector},
+};
+
+/// Milliseconds in a frame.
+const FRAME_MS: u64 = 16;
+
+/// Frames in a window, at most (15 s): longer ones cost more encoder time and more words (`baseline.md`).
+const LONGEST: u64 = 15_000 / FRAME_MS;
+
+/// Frames kept on each side of speech (304 ms): with 0.2 s, soft last syllables are lost.
+const PAD: u64 = 19;
+
+/// Silence of so many frames closes a window (2 s): nothing is gained by recognising it.
+const LONGEST_PAUSE: u64 = 2_000 / FRAME_MS;
+
+/// Speech that never pauses is cut at the quietest point of so many last frames (4 s).
+const CUT_RANGE: u64 = 4_000 / FRAME_MS;
+
+/// Frames averaged to tell how quiet a point is (112 ms), so that a closed consonant does not pass for a pause.
+const QUIET_SPAN: usize = 7;
+
+/// Frames that may turn out to belong to speech that begins now.
+const LOOKBACK: u64 = PAD + LEAST_SPEECH + LEAST_SILENCE;
+
+/// A piece of the recording to recognise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    pub start_ms: u64,
+    pub end_ms: u64,
+    /// 16 kHz mono, -1 to 1.
+    pub samples: Vec<f32>,
+}
+
+/// Finds windows in samples that come in blocks.
+pub struct Windower {
+    detector: VoiceDetector,
+    resume_ms: u64,
+    /// Samples short of a frame.
+    partial: Vec<i16>,
+    kept: VecDeque<Kept>,
+    /// The number of the first kept frame.
+    first_kept: u64,
+    open: Option<Open>,
+    /// The frame at which the last window ended: no two windows overlap.
+    floor: u64,
+}
+
+struct Kept {
+    samples: [i16; FRAME],
+    power: f32,
+}
+
+/// A window that still grows.
+struct Open {
+    start: u64,
+    /// Where the last finished span of speech ended.
+    heard_until: Option<u64>,
+    /// Where the span going on began.
+    speaking_since: Option<u64>,
+}
+
+impl Windower {
+    /// Windows that end at or before `resume_ms` are found and not given out.
+    pub fn new(resume_ms: u64) -> Self {
+        Self {
+            detector: VoiceDetector::new(),
+            resume_ms,
+            partial: Vec::with_capacity(FRAME),
+            kept: VecDeque::new(),
+            first_kept: 0,
+            open: None,
+            floor: 0,
+        }
+    }
+
+    /// Everything before this holds no speech that a later window will give.
+    pub fn settled_ms(&self) -> u64 {
+        let settled = self.next_frame().saturating_sub(LOOKBACK).max(self.floor);
+        self.open.as_ref().map_or(settled, |open| open.start) * FRAME_MS
+    }
+
+    fn position_ms(&self) -> u64 {
+        self.next_frame() * FRAME_MS
+    }
+
+    /// Takes the next samples and gives the windows they complete.
+    pub fn push(&mut self, samples: &[i16]) -> Vec<Window> {
+        let mut partial = std::mem::take(&mut self.partial);
+        partial.extend_from_slice(samples);
+        let (frames, rest) = partial.as_chunks();
+        let windows = frames.iter().filter_map(|frame| self.hear(frame)).collect();
+        self.partial = rest.to_vec();
+        self.without_known(windows)
+    }
+
+    /// The windows still open at the recording's end.
+    pub fn finish(mut self) -> Vec<Window> {
+        let total_ms = self.position_ms() + samples_to_ms(self.partial.len() as u64);
+        let mut windows = Vec::new();
+        if !self.partial.is_empty() {
+            let mut frame = [0; FRAME];
+            frame[..self.partial.len()].copy_from_slice(&self.partial);
+            windows.extend(self.hear(&frame));
+        }
+        if let Some(change) = self.detector.finish() {
+            self.note(change);
+        }
+        windows.extend(self.close());
+        for window in &mut windows {
+            window.end_ms = window.end_ms.min(total_ms);
+        }
+        self.without_known(windows)
+    }
+
+    fn without_known(&self, mut windows: Vec<Window>) -> Vec<Window> {
+        windows.retain(|window| window.end_ms > self.resume_ms);
+        windows
+    }
+
+    fn next_frame(&self) -> u64 {
+        self.first_kept + self.kept.len() as u64
+    }
+
+    fn hear(&mut self, frame: &[i16; FRAME]) -> Option<Window> {
+        self.kept.push_back(Kept { samples: *frame, power: power(frame) });
+        if let Some(change) = self.detector.push(frame) {
+            self.note(change);
+        }
+        let window = self.cut();
+        self.forget();
+        window
+    }
+
+    fn note(&mut self, change: Change) {
+        match change {
+            Change::Began { start } => {
+                let padded = start.saturating_sub(PAD).max(self.floor);
+                let open = self.open.get_or_insert(Open { start: padded, heard_until: None, speaking_since: None });
+                open.speaking_since = Some(start);
+            }
+            Change::Ended { end } => {
+                if let Some(open) = &mut self.open {
+                    open.speaking_since = None;
+                    open.heard_until = Some(end);
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self) -> Option<Window> {
+        let open = self.open.as_ref()?;
+        match (open.speaking_since, open.heard_until, self.detector.speaking_until()) {
+            (None, Some(heard), _) if self.next_frame() - heard > LONGEST_PAUSE => self.close(),
+            (Some(since), heard, Some(until)) if until + PAD - open.start > LONGEST => match heard {
+                Some(heard) => Some(self.cut_in_silence(heard, since)),
+                None => Some(self.cut_in_speech()),
+            },
+            _ => None,
+        }
+    }
+
+    /// Ends the window at its last word. What is being said now opens the next.
+    fn cut_in_silence(&mut self, heard_until: u64, speaking_since: u64) -> Window {
+        let middle = u64::midpoint(heard_until, speaking_since);
+        let window = self.give((heard_until + PAD).min(middle));
+        let start = speaking_since.saturating_sub(PAD).max(middle);
+        self.open = Some(Open { start, heard_until: None, speaking_since: Some(speaking_since) });
+        window
+    }
+
+    fn cut_in_speech(&mut self) -> Window {
+        let at = self.quietest();
+        let window = self.give(at);
+        self.open = Some(Open { start: at, heard_until: None, speaking_since: Some(at) });
+        window
+    }
+
+    fn close(&mut self) -> Option<Window> {
+        let heard = self.open.as_ref()?.heard_until?;
+        let window = self.give((heard + PAD).min(self.next_frame()));
+        self.open = None;
+        Some(window)
+    }
+
+    /// The open window's samples up to frame `end`.
+    fn give(&mut self, end: u64) -> Window {
+        let start = self.open.as_ref().map_or(end, |open| open.start);
+        self.floor = end;
+        let frames = self.kept.range(self.kept_index(start)..self.kept_index(end));
+        let samples = frames.flat_map(|kept| kept.samples).map(|sample| f32::from(sample) / 32_768.0).collect();
+        Window { start_ms: start * FRAME_MS, end_ms: end * FRAME_MS, samples }
+    }
+
+    /// The middle of the quietest stretch near the end of what is kept.
+    fn quietest(&self) -> u64 {
+        let from = self.kept_index(self.next_frame().saturating_sub(CUT_RANGE));
+        let powers: Vec<f32> = self.kept.range(from..).map(|kept| kept.power).collect();
+        let loudness = powers.windows(QUIET_SPAN).map(|stretch| stretch.iter().sum::<f32>());
+        let quietest = loudness.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(index, _)| index);
+        self.first_kept + (from + quietest + QUIET_SPAN / 2) as u64
+    }
+
+    fn kept_index(&self, frame: u64) -> usize {
+        usize::try_from(frame.saturating_sub(self.first_kept)).unwrap_or(usize::MAX).min(self.kept.len())
+    }
+
+    fn forget(&mut self) {
+        let needed = self.open.as_ref().map_or(u64::MAX, |open| open.start);
+        let needed = needed.min(self.next_frame().saturating_sub(LOOKBACK));
+        let forgotten = self.kept_index(needed);
+        self.kept.drain(..forgotten);
+        self.first_kept += forgotten as u64;
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a frame is short")]
+fn power(frame: &[i16; FRAME]) -> f32 {
+    frame.iter().map(|&sample| f32::from(sample).powi(2)).sum::<f32>() / FRAME as f32
+}
