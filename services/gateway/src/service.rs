@@ -8,7 +8,7 @@ use escriba_database::Database;
 use escriba_messaging::{Messaging, run_relay};
 use escriba_runtime::health::{self, Health};
 use poem::{Server, listener::TcpListener};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
 
 /// How long requests in flight may take once shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the relay may take for what was committed last.
+const LAST_MESSAGES: Duration = Duration::from_secs(5);
 
 /// Runs until shutdown. Order matters: intake stops first, the relay last.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -73,8 +75,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
     let ended = first_failure(&mut intake, &shutdown).await;
     relay_shutdown.cancel();
-    relay.await.context("the relay died")?;
-    messaging.flush().await.ok();
+    // What cannot be published now waits in the outbox for the next start.
+    match timeout(LAST_MESSAGES, relay).await {
+        Ok(relayed) => relayed.context("the relay died")?,
+        Err(_) => tracing::warn!("NATS did not take the last messages; they wait in the outbox"),
+    }
     ended
 }
 

@@ -51,7 +51,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let internal = internal.await.context("the internal port died").and_then(|ended| ended);
     shutdown.cancel();
     working.await.context("the work runner died")?;
-    messaging.flush().await.ok();
     internal
 }
 

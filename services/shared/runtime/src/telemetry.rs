@@ -28,7 +28,7 @@ use tracing_subscriber::{
 use crate::metrics_recorder;
 
 /// Dependencies that report their own routine at `info`. `RUST_LOG` can still ask for more of any of them.
-const QUIET: &str = "sqlx=warn,async_nats=warn,hyper=warn,h2=warn,poem=warn";
+const QUIET: &str = "sqlx=warn,async_nats=warn,hyper=warn,h2=warn,poem=warn,whisper_rs=warn";
 /// What carries the spans away must not be recorded in them, or each export would cause the next.
 const UNTRACED: [&str; 5] = ["h2", "hyper", "hyper_util", "tonic", "tower"];
 /// How long the end of a process waits for its last spans.

@@ -128,10 +128,12 @@ impl Recognizer {
         parameters.set_translate(options.task == Task::Translate);
         parameters.set_token_timestamps(options.word_timestamps);
         parameters.set_tokens(&prompt);
-        abort::full_unless(cancel, &mut self.state, parameters, &window.samples)?;
+        let passes = abort::full_unless(cancel, &mut self.state, parameters, &window.samples)?;
+        let no_speech_prob = self.no_speech_probability(passes, threads)?;
         let unspaced = words::is_unspaced(language) && options.task == Task::Transcribe;
-        let segments = self.state.as_iter().filter_map(|segment| self.read(&segment, window, options, unspaced));
-        Ok(Recognized { segments: segments.collect(), language })
+        let heard = Heard { window, no_speech_prob, words: options.word_timestamps, unspaced };
+        let segments = self.state.as_iter().filter_map(|segment| self.read(&segment, &heard)).collect();
+        Ok(Recognized { segments, language })
     }
 
     fn parameters(&mut self, language: Language, window: &Window, threads: usize) -> FullParams<'static, 'static> {
@@ -141,6 +143,9 @@ impl Recognizer {
             fixed.set_no_context(true);
             fixed.set_print_progress(false);
             fixed.set_print_timestamps(false);
+            // whisper.cpp 1.8.3 takes this probability from the wrong row of its logits, whatever an earlier run left
+            // there: no threshold on it may decide anything. See `no_speech_probability`.
+            fixed.set_no_speech_thold(1.0);
             fixed
         });
         let mut parameters = fixed.clone();
@@ -161,22 +166,29 @@ impl Recognizer {
         code.parse().map_err(|_| WhisperError::GenericError(id))
     }
 
-    fn read(
-        &self,
-        segment: &WhisperSegment<'_>,
-        window: &Window,
-        options: &RecognizeOptions,
-        unspaced: bool,
-    ) -> Option<RecognizedSegment> {
+    /// How likely it is that nobody speaks at the window's start, as OpenAI's `transcribe` has it: the probability of
+    /// the no-speech token right after the start token. Follows a run of `passes` encoder passes.
+    fn no_speech_probability(&mut self, passes: u32, threads: usize) -> Result<f32, WhisperError> {
+        if passes > 1 {
+            self.state.encode(0, threads)?;
+        }
+        let (start, no_speech) = (self.model.context().token_sot(), self.model.context().token_nosp());
+        self.state.decode(&[start], 0, threads)?;
+        let logits = self.state.get_logits()?;
+        let of_no_speech = usize::try_from(no_speech).ok().and_then(|token| logits.get(token)).copied();
+        Ok(of_no_speech.map_or(0.0, |logit| softmax(logit, logits)))
+    }
+
+    fn read(&self, segment: &WhisperSegment<'_>, heard: &Heard<'_>) -> Option<RecognizedSegment> {
+        let &Heard { window, no_speech_prob, .. } = heard;
         let text = String::from_utf8_lossy(segment.to_bytes().ok()?).trim().to_owned();
         let (tokens, avg_logprob) = self.text_tokens(segment, window);
-        let no_speech_prob = segment.no_speech_probability();
         if annotations::is_annotation(&text) || annotations::is_doubtful(avg_logprob, no_speech_prob) {
             return None;
         }
         let start_ms = position(segment.start_timestamp(), window);
         let end_ms = position(segment.end_timestamp(), window).max(start_ms);
-        let words = if options.word_timestamps { words::group(&tokens, unspaced, start_ms, end_ms) } else { Vec::new() };
+        let words = if heard.words { words::group(&tokens, heard.unspaced, start_ms, end_ms) } else { Vec::new() };
         Some(RecognizedSegment { start_ms, end_ms, text, avg_logprob, no_speech_prob, words })
     }
 
@@ -204,6 +216,20 @@ impl Recognizer {
     }
 }
 
+/// What a window's segments are read with.
+struct Heard<'a> {
+    window: &'a Window,
+    no_speech_prob: f32,
+    words: bool,
+    unspaced: bool,
+}
+
+/// The probability of what has this logit among all `logits`.
+fn softmax(logit: f32, logits: &[f32]) -> f32 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    (logit - most).exp() / logits.iter().map(|other| (other - most).exp()).sum::<f32>()
+}
+
 /// whisper.cpp's hundredths of a second in the window as milliseconds in the recording, inside the window.
 fn position(centiseconds: i64, window: &Window) -> u64 {
     let within = u64::try_from(centiseconds).unwrap_or(0).saturating_mul(10);
@@ -229,6 +255,12 @@ mod tests {
         assert_eq!(audio_context(16_000), 320);
         assert_eq!(audio_context(15 * 16_000), 1_024);
         assert_eq!(audio_context(1), 320);
+    }
+
+    #[test]
+    fn probabilities_are_shares_of_the_whole() {
+        assert!((softmax(1.0, &[1.0, 1.0, 1.0, 1.0]) - 0.25).abs() < 1e-6);
+        assert!((softmax(90.0, &[90.0, -90.0]) - 1.0).abs() < 1e-6);
     }
 
     #[test]

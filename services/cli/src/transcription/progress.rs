@@ -1,0 +1,173 @@
+//! What a person sees of one file on its way: a bar on a terminal, now and then a plain line elsewhere. Nothing here
+//! changes what happens.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{BinaryBytes, ProgressBar};
+
+use crate::{
+    api::{events, jobs::Job},
+    screen::Screen,
+};
+
+/// Between two plain lines about one file.
+const LINES_EVERY: Duration = Duration::from_secs(3);
+/// Steps of the bar.
+const FULL: f64 = 1000.0;
+
+/// The progress of one file. Clones show on the same bar.
+#[derive(Debug, Clone)]
+pub(super) struct FileProgress {
+    screen: Screen,
+    name: String,
+    bar: ProgressBar,
+    last_line: Arc<Mutex<Option<Instant>>>,
+}
+
+impl FileProgress {
+    pub(super) fn new(screen: &Screen, file: &Path) -> Self {
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        Self { bar: screen.bar(&name), screen: screen.clone(), name, last_line: Arc::default() }
+    }
+
+    pub(super) fn uploading(&self, sent: u64, size: u64) {
+        let ratio = if size == 0 { 1.0 } else { as_float(sent) / as_float(size) };
+        self.show(ratio, &format!("uploading, {} of {}", BinaryBytes(sent), BinaryBytes(size)));
+    }
+
+    pub(super) fn queued(&self) {
+        self.show(0.0, "waiting for a transcriber");
+    }
+
+    pub(super) fn started(&self) {
+        self.show(0.0, "transcribing");
+    }
+
+    pub(super) fn transcribing(&self, progress: events::Progress) {
+        let ratio = progress.duration.filter(|duration| *duration > 0.0).map(|duration| progress.processed / duration);
+        self.show(ratio.unwrap_or(0.0), &describe(progress));
+    }
+
+    pub(super) fn out_of_touch(&self) {
+        self.bar.set_message("connection lost, trying again");
+    }
+
+    pub(super) fn done(&self, job: &Job) {
+        self.bar.finish_and_clear();
+        let name = &self.name;
+        for warning in &job.warnings {
+            self.screen.line(format_args!("{name}: warning: {} ({})", warning.message, warning.code));
+        }
+        self.screen.line(format_args!("{name}: {}", summary(job)));
+    }
+
+    pub(super) fn failed(&self, why: &str) {
+        self.bar.finish_and_clear();
+        self.screen.line(format_args!("{}: failed: {why}", self.name));
+    }
+
+    fn show(&self, ratio: f64, message: &str) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bar's steps")]
+        self.bar.set_position((ratio.clamp(0.0, 1.0) * FULL) as u64);
+        self.bar.set_message(message.to_owned());
+        if !self.screen.interactive() && self.line_is_due() {
+            self.screen.line(format_args!("{}: {message}", self.name));
+        }
+    }
+
+    fn line_is_due(&self) -> bool {
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= LINES_EVERY);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// `42 %, 11.2×, 1 min 20 s left`, as far as it is known.
+fn describe(progress: events::Progress) -> String {
+    let speed = progress.speed.filter(|speed| *speed > 0.0);
+    let Some(duration) = progress.duration.filter(|duration| *duration > 0.0) else {
+        let done = length(progress.processed);
+        return speed.map_or_else(|| format!("{done} done"), |speed| format!("{done} done, {speed:.1}×"));
+    };
+    let percent = (progress.processed / duration * 100.0).clamp(0.0, 100.0);
+    // A percentage that is rounded up would claim to be finished early.
+    let percent = format!("{:.0} %", percent.floor());
+    let Some(speed) = speed else {
+        return percent;
+    };
+    let left = (duration - progress.processed).max(0.0) / speed;
+    format!("{percent}, {speed:.1}×, {} left", length(left))
+}
+
+fn summary(job: &Job) -> String {
+    let (Some(duration), Some(time)) = (job.duration, job.processing_time) else {
+        return "done".to_owned();
+    };
+    let speed = job.speed().map(|speed| format!(" ({speed:.1}×)")).unwrap_or_default();
+    let language = job.language.as_ref().map(|language| format!(", language {language}")).unwrap_or_default();
+    format!("{} transcribed in {}{speed}{language}", length(duration), length(time))
+}
+
+/// A length of time for people: `8 s`, `1 min 20 s`, `2 h 5 min`.
+pub(crate) fn length(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative and huge numbers saturate")]
+    let whole = seconds.round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match (hours, minutes) {
+        (0, 0) if seconds < 10.0 => format!("{seconds:.1} s"),
+        (0, 0) => format!("{rest} s"),
+        (0, _) => format!("{minutes} min {rest} s"),
+        (_, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a bar has a thousand steps")]
+fn as_float(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(processed: f64, duration: Option<f64>, speed: Option<f64>) -> String {
+        describe(events::Progress { processed, duration, speed })
+    }
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        let cases = [
+            (0.0, "0.0 s"),
+            (8.04, "8.0 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 0 s"),
+            (80.0, "1 min 20 s"),
+            (7530.0, "2 h 5 min"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(length(seconds), text);
+        }
+        assert_eq!(length(f64::INFINITY).split(' ').nth(1), Some("h"));
+    }
+
+    #[test]
+    fn time_left_comes_from_what_is_left_and_the_speed() {
+        assert_eq!(progress(100.0, Some(1000.0), Some(11.25)), "10 %, 11.2×, 1 min 20 s left");
+        assert_eq!(progress(999.9, Some(1000.0), Some(10.0)), "99 %, 10.0×, 0.0 s left");
+        assert_eq!(progress(1001.0, Some(1000.0), Some(10.0)), "100 %, 10.0×, 0.0 s left");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_claimed() {
+        assert_eq!(progress(12.0, None, None), "12 s done");
+        assert_eq!(progress(12.0, None, Some(3.0)), "12 s done, 3.0×");
+        assert_eq!(progress(12.0, Some(24.0), Some(0.0)), "50 %");
+    }
+}
