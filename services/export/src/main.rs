@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let telemetry = telemetry::init("export", &config.telemetry)?;
+    let telemetry = telemetry::init("escriba-export", &config.telemetry)?;
     let ended = service::run(config, lifecycle::shutdown_on_signal()).await;
     telemetry.shutdown();
     ended

@@ -6,7 +6,7 @@ use escriba_domain::{ErrorKind, WorkspaceId};
 use poem::{Request, error::InternalServerError};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 
-use super::problem::{Failure, failure};
+use super::problem::failure;
 use crate::app::{
     App,
     authenticate_caller::{AuthenticateError, authenticate_caller},
@@ -20,13 +20,11 @@ pub(crate) struct ApiKey(pub(crate) WorkspaceId);
 async fn check(request: &Request, key: Bearer) -> poem::Result<WorkspaceId> {
     let app = request.data::<Arc<App>>().ok_or_else(|| InternalServerError(MissingApp))?;
     authenticate_caller(app, key.token.trim()).await.map_err(|error| {
-        let failure: Failure = match &error {
-            AuthenticateError::Unknown => failure(ErrorKind::Unauthenticated, "api_key_invalid", &error),
-            AuthenticateError::Database(database) => failure(database.kind(), "unavailable", &error),
+        let (kind, code) = match &error {
+            AuthenticateError::Unknown => (ErrorKind::Unauthenticated, "api_key_invalid"),
+            AuthenticateError::Database(database) => (database.kind(), "unavailable"),
         };
-        let mut rejection = poem::Error::from(failure.clone());
-        rejection.set_data(failure);
-        rejection
+        failure(kind, code, &error).into()
     })
 }
 

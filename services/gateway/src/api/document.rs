@@ -29,7 +29,8 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
 }
 
 fn add_examples(operation: &mut Value) {
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    // Indexing would write `null` where there is nothing.
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         if parameter["name"] == "id" {
             parameter["example"] = json!(EXAMPLE_ID);
         }
@@ -42,8 +43,9 @@ fn add_examples(operation: &mut Value) {
             "media": "(the recording's bytes)",
         });
     }
-    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-        for (content_type, content) in response["content"].as_object_mut().into_iter().flatten() {
+    for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+        for (content_type, content) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
+        {
             if let Some(example) = example(status, content_type) {
                 content["example"] = example;
             }

@@ -4,6 +4,7 @@ use escriba_domain::ErrorKind;
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{
     ApiResponse, Object,
+    error::{AuthorizationError, ParseParamError, ParsePathError},
     payload::Payload,
     registry::{MetaSchemaRef, Registry},
     types::{ToJSON, Type},
@@ -76,7 +77,6 @@ impl IntoResponse for ProblemJson {
 
 /// Every way an operation can fail.
 #[derive(Debug, Clone, ApiResponse)]
-#[oai(bad_request_handler = "from_rejection")]
 pub(crate) enum Failure {
     /// The request cannot be read.
     #[oai(status = 400)]
@@ -157,24 +157,26 @@ fn log(error: &dyn std::error::Error) {
     tracing::error!(error = causes, "a request failed");
 }
 
-/// What the framework refused before an operation ran: parameters, bodies, credentials.
-#[expect(clippy::needless_pass_by_value, reason = "the framework hands it over")]
-fn from_rejection(error: poem::Error) -> Failure {
-    if let Some(failure) = error.data::<Failure>() {
-        return failure.clone();
-    }
-    match error.status() {
-        StatusCode::UNAUTHORIZED => failure(ErrorKind::Unauthenticated, "api_key_missing", &MissingKey),
-        _ => unreadable(&error.to_string()),
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("An API key is needed. Send it as `Authorization: Bearer esc_…`; `escriba up` says where yours is kept.")]
 struct MissingKey;
 
-/// What no operation answered: unknown paths and methods.
+/// Whatever was answered with an error: an operation's own failure as it is, and what the framework refused before an
+/// operation ran, in this project's words.
 pub(crate) async fn from_any_error(error: poem::Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    if error.is::<AuthorizationError>() {
+        return failure(ErrorKind::Unauthenticated, "api_key_missing", &MissingKey).into_response();
+    }
+    if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
+        return unreadable(&format!("The parameter `{}` is wrong: {}.", parameter.name, parameter.reason))
+            .into_response();
+    }
+    if error.is::<ParsePathError>() {
+        return unreadable("The id in the address is not a UUID.").into_response();
+    }
     let status = error.status();
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => ("path_not_found", "There is nothing at this address. /docs lists what there is."),

@@ -4,7 +4,7 @@
 use escriba_events::{Headers, Message};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    EntityTrait, PaginatorTrait, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use crate::{Database, DatabaseError, Transaction, entity::outbox};
@@ -34,9 +34,13 @@ pub async fn oldest(db: &Database, limit: u64) -> Result<Vec<Pending>, DatabaseE
     rows.into_iter().map(from_row).collect()
 }
 
-/// Forgets a message that has been acknowledged.
-pub async fn delete(db: &Database, position: i64) -> Result<(), DatabaseError> {
-    outbox::Entity::delete_by_id(position).exec(&db.connection).await?;
+/// Forgets messages that have been acknowledged.
+pub async fn delete(db: &Database, positions: &[i64]) -> Result<(), DatabaseError> {
+    if positions.is_empty() {
+        return Ok(());
+    }
+    let these = outbox::Column::Position.is_in(positions.iter().copied());
+    outbox::Entity::delete_many().filter(these).exec(&db.connection).await?;
     Ok(())
 }
 

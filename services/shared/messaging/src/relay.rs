@@ -1,10 +1,12 @@
-//! Publishes what the outbox holds, in order, and deletes a row only after JetStream has acknowledged it. Nothing
+//! Publishes what the outbox holds, in order, and deletes rows only after JetStream has acknowledged them. Nothing
 //! else publishes a job event or a work item.
 
 use std::time::Duration;
 
-use async_nats::jetstream::context::PublishAckFuture;
-use escriba_database::{Database, DatabaseError, outbox};
+use escriba_database::{
+    Database, DatabaseError,
+    outbox::{self, Pending},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Messaging, MessagingError, headers};
@@ -52,27 +54,29 @@ async fn drain(db: &Database, messaging: &Messaging) -> Result<(), RelayError> {
         if pending.is_empty() {
             return Ok(());
         }
-        // Sent together, acknowledged in order: the server keeps the order of one connection.
-        let mut sent = Vec::with_capacity(pending.len());
-        for row in pending {
-            sent.push((row.position, publish(messaging, row.message).await?));
-        }
-        for (position, ack) in sent {
-            ack.await.map_err(|error| MessagingError::jetstream("take a message")(error.into()))?;
-            outbox::delete(db, position).await?;
-            metrics::counter!("escriba_outbox_published_total").increment(1);
-        }
+        let mut taken = Vec::with_capacity(pending.len());
+        let published = publish_all(messaging, pending, &mut taken).await;
+        outbox::delete(db, &taken).await?;
+        metrics::counter!("escriba_outbox_published_total").increment(taken.len() as u64);
+        published?;
     }
 }
 
-async fn publish(messaging: &Messaging, message: escriba_events::Message) -> Result<PublishAckFuture, MessagingError> {
-    let mut headers = headers::to_nats(&message.headers);
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, message.id.to_string());
-    messaging
-        .jetstream
-        .publish_with_headers(message.subject, headers, message.payload.into())
-        .await
-        .map_err(|error| MessagingError::jetstream("take a message")(error.into()))
+/// One after the other: a message must never overtake an earlier one that failed.
+async fn publish_all(messaging: &Messaging, pending: Vec<Pending>, taken: &mut Vec<i64>) -> Result<(), MessagingError> {
+    for Pending { position, message } in pending {
+        let failed = || MessagingError::jetstream("take a message");
+        let mut headers = headers::to_nats(&message.headers);
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, message.id.to_string());
+        let ack = messaging
+            .jetstream
+            .publish_with_headers(message.subject, headers, message.payload.into())
+            .await
+            .map_err(|error| failed()(error.into()))?;
+        ack.await.map_err(|error| failed()(error.into()))?;
+        taken.push(position);
+    }
+    Ok(())
 }
 
 fn backoff(failures: u32) -> Duration {

@@ -83,12 +83,11 @@ impl Transcriber {
         };
         let mut run = Run::new(*attempt, &proceed);
         match run.drive(self, proceed, slot).await {
-            Ok(()) => Settlement::Done,
+            Ok(()) | Err(Stop::Shutdown) => Settlement::Done,
             Err(Stop::Lost) => {
                 tracing::info!("the chunk was taken away");
                 Settlement::Done
             }
-            Err(Stop::Shutdown) => Settlement::Done,
             Err(Stop::Broken(status)) => {
                 tracing::error!(reason = status.message(), "the gateway refused a report");
                 Settlement::Again(HELD_PAUSE)
@@ -100,17 +99,21 @@ impl Transcriber {
         &self,
         proceed: Proceed,
         slot: usize,
-        cancel: Arc<AtomicBool>,
+        (cancel, given_up): (Arc<AtomicBool>, CancellationToken),
         events: mpsc::Sender<Event>,
     ) -> Verdict {
         let started = Instant::now();
         let elapsed = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let file = match fetch_media(&self.blobs, &proceed.media_key).await {
+        let fetched = tokio::select! {
+            fetched = fetch_media(&self.blobs, &proceed.media_key) => fetched,
+            () = given_up.cancelled() => return Verdict::Canceled,
+        };
+        let file = match fetched {
             Ok(file) => file,
             Err(error) => {
                 let verdict = of_fetch(&error, elapsed());
                 if matches!(verdict, Verdict::Trouble) {
-                    tokio::time::sleep(TROUBLE_PAUSE).await;
+                    timeout(TROUBLE_PAUSE, given_up.cancelled()).await.ok();
                 }
                 return verdict;
             }
@@ -131,7 +134,9 @@ impl Transcriber {
 /// The reporting side of an attempt.
 struct Run {
     attempt: Attempt,
+    /// Stops decoding and recognition, and what comes before them.
     cancel: Arc<AtomicBool>,
+    given_up: CancellationToken,
     progress: v1::Progress,
     started: Instant,
 }
@@ -139,13 +144,13 @@ struct Run {
 impl Run {
     fn new(attempt: Attempt, proceed: &Proceed) -> Self {
         let progress = v1::Progress { processed_ms: proceed.resume_ms, audio_ms: 0 };
-        Self { attempt, cancel: Arc::default(), progress, started: Instant::now() }
+        Self { attempt, cancel: Arc::default(), given_up: CancellationToken::new(), progress, started: Instant::now() }
     }
 
     /// Runs the work beside the reporting, until the gateway has committed how it ended.
     async fn drive(&mut self, transcriber: &Transcriber, proceed: Proceed, slot: usize) -> Result<(), Stop> {
         let (sender, mut events) = mpsc::channel(EVENTS_AHEAD);
-        let work = transcriber.work(proceed, slot, self.cancel.clone(), sender);
+        let work = transcriber.work(proceed, slot, (self.cancel.clone(), self.given_up.clone()), sender);
         tokio::pin!(work);
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -160,35 +165,32 @@ impl Run {
                     None => { verdict = Some((&mut work).await); break None }
                 },
                 ended = &mut work, if verdict.is_none() => { verdict = Some(ended); Ok(()) }
-                word = self.attempt.next_word() => self.hear(word).await,
-                _ = ticks.tick() => { self.attempt.tell(report::Body::Progress(self.progress)).await; Ok(()) }
+                heard = self.attempt.next_word() => self.hear(heard, &transcriber.shutdown).await,
+                _ = ticks.tick() => { self.attempt.tell(report::Body::Progress(self.progress)); Ok(()) }
                 () = transcriber.shutdown.cancelled() => Err(Stop::Shutdown),
             };
             if let Err(stop) = step {
                 break Some(stop);
             }
         };
-        self.cancel.store(true, Ordering::Relaxed);
-        events.close();
-        match stop {
-            None => {}
-            Some(Stop::Shutdown) => {
-                self.release().await;
-                return Err(Stop::Shutdown);
+        if let Some(stop) = stop {
+            self.given_up.cancel();
+            self.cancel.store(true, Ordering::Relaxed);
+            events.close();
+            if matches!(stop, Stop::Shutdown) {
+                self.release(&transcriber.shutdown).await;
             }
-            Some(stop) => {
-                // The slot is free for the next chunk only once this one has let go of it.
-                while events.recv().await.is_some() {}
-                if verdict.is_none() {
-                    work.await;
-                }
-                return Err(stop);
+            // The slot is free for the next chunk only once this one has let go of it.
+            if verdict.is_none() {
+                work.await;
             }
+            return Err(stop);
         }
+        let shutdown = &transcriber.shutdown;
         match verdict {
-            Some(Verdict::Done(done)) => self.end(report::Body::Done(done)).await,
-            Some(Verdict::Failed(failed)) => self.end(report::Body::Failed(failed)).await,
-            Some(Verdict::Trouble | Verdict::Canceled) | None => self.end(self.released()).await,
+            Some(Verdict::Done(done)) => self.end(report::Body::Done(done), shutdown).await,
+            Some(Verdict::Failed(failed)) => self.end(report::Body::Failed(failed), shutdown).await,
+            Some(Verdict::Trouble | Verdict::Canceled) | None => self.end(self.released(), shutdown).await,
         }
     }
 
@@ -196,7 +198,7 @@ impl Run {
         match event {
             Event::Info { audio_ms } => {
                 self.progress.audio_ms = audio_ms.unwrap_or(0);
-                self.attempt.tell(report::Body::Plan(v1::Plan { audio_ms: self.progress.audio_ms })).await;
+                self.attempt.tell(report::Body::Plan(v1::Plan { audio_ms: self.progress.audio_ms }));
             }
             Event::Progress { processed_ms, audio_ms } => {
                 self.progress = v1::Progress { processed_ms, audio_ms: audio_ms.unwrap_or(0) };
@@ -213,34 +215,41 @@ impl Run {
         }
     }
 
-    async fn hear(&mut self, word: Result<Word, Status>) -> Result<(), Stop> {
+    async fn hear(&mut self, word: Result<Word, Status>, shutdown: &CancellationToken) -> Result<(), Stop> {
         match word {
             Ok(Word::Committed) => Ok(()),
             Ok(Word::Cancel | Word::Superseded) => Err(Stop::Lost),
-            Err(status) if may_pass(&status) => match self.attempt.reconnect().await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Stop::Lost),
-                Err(status) => Err(Stop::Broken(status)),
-            },
+            Err(status) if may_pass(&status) => {
+                let reconnected = tokio::select! {
+                    reconnected = self.attempt.reconnect() => reconnected,
+                    () = shutdown.cancelled() => return Err(Stop::Shutdown),
+                };
+                match reconnected {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(Stop::Lost),
+                    Err(status) => Err(Stop::Broken(status)),
+                }
+            }
             Err(status) => Err(Stop::Broken(status)),
         }
     }
 
     /// Says how it ended, and waits until that and everything before it is committed.
-    async fn end(&mut self, body: report::Body) -> Result<(), Stop> {
+    async fn end(&mut self, body: report::Body, shutdown: &CancellationToken) -> Result<(), Stop> {
         self.attempt.commit(body).await;
         while self.attempt.uncommitted() > 0 {
             let word = self.attempt.next_word().await;
-            self.hear(word).await?;
+            self.hear(word, shutdown).await?;
         }
         Ok(())
     }
 
-    async fn release(&mut self) {
+    async fn release(&mut self, shutdown: &CancellationToken) {
         let body = self.released();
-        match timeout(RELEASE_PATIENCE, self.end(body)).await {
-            Ok(Ok(())) => tracing::info!("the chunk was handed back"),
-            _ => tracing::warn!("the chunk could not be handed back; its lease runs out by itself"),
+        if let Ok(Ok(())) = timeout(RELEASE_PATIENCE, self.end(body, shutdown)).await {
+            tracing::info!("the chunk was handed back");
+        } else {
+            tracing::warn!("the chunk could not be handed back; its lease runs out by itself");
         }
     }
 

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use escriba_proto::v1::{
-    Claim, Directive, Proceed, Report, directive, report, refused::Reason,
+    Claim, Directive, Proceed, Report, directive, refused::Reason, report,
     transcription_reports_client::TranscriptionReportsClient,
 };
 use escriba_runtime::trace_context;
@@ -112,9 +112,9 @@ impl Attempt {
         self.send(body).await;
     }
 
-    /// Sends a report that is worth nothing later.
-    pub(crate) async fn tell(&mut self, body: report::Body) {
-        self.send(body).await;
+    /// Sends a report that is worth nothing later: a gateway that does not keep up misses it.
+    pub(crate) fn tell(&self, body: report::Body) {
+        self.stream.sender.try_send(Report { lease: self.lease, body: Some(body) }).ok();
     }
 
     async fn send(&self, body: report::Body) {

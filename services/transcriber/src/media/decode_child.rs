@@ -54,20 +54,17 @@ fn decode(mut upload: File, out: &mut FrameWriter<impl Write>) -> Result<u64, St
     if let Some(code) = sniff::refusal(&head) {
         return Err(Stop::Media(code));
     }
-    let damaged = if sniff::looks_like_recording(&head) {
-        FailureCode::MediaUndecodable
-    } else {
-        FailureCode::MediaUnrecognized
-    };
+    let damaged =
+        if sniff::looks_like_recording(&head) { FailureCode::MediaUndecodable } else { FailureCode::MediaUnrecognized };
     let mut tail = upload.try_clone()?;
     let mut recording = demux::open(upload, damaged).map_err(Stop::Media)?;
     let file_bytes = tail.metadata()?.len();
     match riff::stated_length(&head, file_bytes) {
-        WavLength::Stated(ms) => recording.stated = Stated { guess_ms: ms, track_ms: Some(ms), whole_ms: Some(ms) },
-        WavLength::Unknown => recording.stated = Stated { track_ms: None, whole_ms: None, ..recording.stated },
+        WavLength::Stated(ms) => recording.stated = Stated { guess: ms, track: Some(ms), whole: Some(ms) },
+        WavLength::Unknown => recording.stated = Stated { track: None, whole: None, ..recording.stated },
         WavLength::Silent => {}
     }
-    out.info(recording.stated.guess_ms)?;
+    out.info(recording.stated.guess)?;
     let is_ogg = recording.is_ogg();
     let decoded = Decoding::new(recording, out).run()?;
     let breaks_off = riff::avi_breaks_off(&head, file_bytes) || (is_ogg && ogg_tail::is_truncated(&mut tail)?);

@@ -61,7 +61,7 @@ pub struct DecodeCommand {
 impl Default for DecodeCommand {
     fn default() -> Self {
         // Not `current_exe`: a binary replaced during a deployment would start children of another version.
-        Self { program: PathBuf::from("/proc/self/exe"), patience: Duration::from_secs(60) }
+        Self { program: PathBuf::from("/proc/self/exe"), patience: Duration::from_mins(1) }
     }
 }
 

@@ -173,7 +173,7 @@ impl<'a, W: Write> Decoding<'a, W> {
     }
 
     fn fill_gap(&mut self, position: i64) -> Result<(), Stop> {
-        let stated = self.recording.stated.track_ms.or(self.recording.stated.whole_ms);
+        let stated = self.recording.stated.track.or(self.recording.stated.whole);
         let stated_end = stated.map(|ms| ms * 16);
         let gap = timeline::gap_before(position, self.written + self.resampler.held(), stated_end);
         if gap == 0 {
@@ -181,12 +181,18 @@ impl<'a, W: Write> Decoding<'a, W> {
         }
         self.collect(Resampler::drain)?;
         for _ in 0..gap / BLOCK as u64 {
-            self.collect(|_, out| Ok(out.resize(out.len() + BLOCK, 0)))?;
+            self.silence(BLOCK);
             self.send()?;
         }
         #[allow(clippy::cast_possible_truncation, reason = "a remainder of BLOCK fits")]
         let rest = (gap % BLOCK as u64) as usize;
-        self.collect(|_, out| Ok(out.resize(out.len() + rest, 0)))
+        self.silence(rest);
+        Ok(())
+    }
+
+    fn silence(&mut self, count: usize) {
+        self.pending.resize(self.pending.len() + count, 0);
+        self.written += count as u64;
     }
 
     fn collect(&mut self, give: impl FnOnce(&mut Resampler, &mut Vec<i16>) -> Result<(), Error>) -> Result<(), Stop> {
@@ -206,7 +212,7 @@ impl<'a, W: Write> Decoding<'a, W> {
     fn is_short(&self) -> bool {
         let stated = self.recording.stated;
         let decoded_ms = samples_to_ms(self.written);
-        match (stated.track_ms, stated.whole_ms) {
+        match (stated.track, stated.whole) {
             (Some(track), _) => timeline::falls_short(decoded_ms, track),
             (None, Some(whole)) => timeline::falls_short(decoded_ms.max(self.reached_ms), whole),
             (None, None) => false,

@@ -50,11 +50,11 @@ pub(super) struct Track {
 #[derive(Clone, Copy)]
 pub(super) struct Stated {
     /// The best known length, guesses from the bit rate included.
-    pub(super) guess_ms: u64,
+    pub(super) guess: u64,
     /// Of the track, up to its end on the recording's clock; guesses left out.
-    pub(super) track_ms: Option<u64>,
+    pub(super) track: Option<u64>,
     /// Of the recording, whichever of its tracks is longest; guesses left out.
-    pub(super) whole_ms: Option<u64>,
+    pub(super) whole: Option<u64>,
 }
 
 /// Opens what `file` holds. `damaged` is the failure that an unreadable file means.
@@ -121,9 +121,9 @@ fn stated(input: &Input, track: &Track) -> Stated {
     });
     let trusted = method != AVFMT_DURATION_FROM_BITRATE;
     Stated {
-        guess_ms: of_track.or(whole).unwrap_or(0),
-        track_ms: of_track.filter(|_| trusted),
-        whole_ms: whole.filter(|_| trusted),
+        guess: of_track.or(whole).unwrap_or(0),
+        track: of_track.filter(|_| trusted),
+        whole: whole.filter(|_| trusted),
     }
 }
 

@@ -134,7 +134,15 @@ impl Swr {
         // SAFETY: a null context is allocated by the call; the layouts outlive it.
         let made = unsafe {
             swr_alloc_set_opts2(
-                &raw mut swr.0, &raw mut mono, out_format, OUT_RATE, layout, format, rate, 0, ptr::null_mut(),
+                &raw mut swr.0,
+                &raw mut mono,
+                out_format,
+                OUT_RATE,
+                layout,
+                format,
+                rate,
+                0,
+                ptr::null_mut(),
             )
         };
         check(made)?;

@@ -20,13 +20,12 @@ pub(super) fn refusal(head: &[u8]) -> Option<FailureCode> {
 /// Whether the head belongs to a known kind of recording: one that does not open is then damaged, not unknown.
 pub(super) fn looks_like_recording(head: &[u8]) -> bool {
     const ASF: [u8; 8] = [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11];
-    let starts: [&[u8]; 11] = [
-        b"ID3", b"fLaC", b"OggS", b"caff", b"FLV\x01", b"wvpk", b"#!AMR", b".snd", b"MAC ", b"\x1a\x45\xdf\xa3", &ASF,
-    ];
-    let in_riff = (head.starts_with(b"RIFF") || head.starts_with(b"RF64"))
-        && matches!(head.get(8..12), Some(b"WAVE" | b"AVI "));
-    let in_iff = head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC"));
-    in_riff || in_iff || brand(head).is_some() || starts.iter().any(|start| head.starts_with(start))
+    let starts: [&[u8]; 11] =
+        [b"ID3", b"fLaC", b"OggS", b"caff", b"FLV\x01", b"wvpk", b"#!AMR", b".snd", b"MAC ", b"\x1a\x45\xdf\xa3", &ASF];
+    let riff =
+        (head.starts_with(b"RIFF") || head.starts_with(b"RF64")) && matches!(head.get(8..12), Some(b"WAVE" | b"AVI "));
+    let iff = head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC"));
+    riff || iff || brand(head).is_some() || starts.iter().any(|start| head.starts_with(start))
 }
 
 /// The major brand of an ISO base media file (ISO/IEC 14496-12, `ftyp`).
@@ -47,7 +46,8 @@ fn is_image(head: &[u8]) -> bool {
         b"\0\0\0\x0cJXL ",
     ];
     // Two letters alone would catch text: a bitmap also states the size of its second header here.
-    let is_bitmap = head.starts_with(b"BM") && matches!(head.get(14..18), Some([12 | 40 | 56 | 64 | 108 | 124, 0, 0, 0]));
+    let is_bitmap =
+        head.starts_with(b"BM") && matches!(head.get(14..18), Some([12 | 40 | 56 | 64 | 108 | 124, 0, 0, 0]));
     let is_icon = matches!(head, [0, 0, 1 | 2, 0, 1..=64, 0, ..]);
     let is_webp = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP");
     let is_heif = matches!(
@@ -90,12 +90,13 @@ fn is_cue_sheet(text: &str) -> bool {
     lines.any(|line| line.starts_with("file ")) && lines.any(|line| line.starts_with("track "))
 }
 
-/// Lines that are all addresses or names of recordings: a bare M3U, an `.strm`, a RealMedia `.ram`.
+/// Lines that are all addresses or names of recordings: a bare M3U, an `.strm`, a `RealMedia` list.
 fn is_list_of_places(text: &str) -> bool {
     const ENDINGS: [&str; 12] =
         [".mp3", ".m4a", ".mp4", ".aac", ".wav", ".flac", ".ogg", ".opus", ".webm", ".mkv", ".ts", ".m3u8"];
     let is_address = |line: &str| {
-        line.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.chars().all(char::is_alphanumeric))
+        line.split_once("://")
+            .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.chars().all(char::is_alphanumeric))
     };
     let mut places = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
     places.peek().is_some_and(|first| is_address(first))

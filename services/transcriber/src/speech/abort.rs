@@ -73,6 +73,7 @@ mod tests {
         parameters.set_language(Some("en"));
         // The same sentence over and over would pass for a loop, and be tried at every temperature.
         parameters.set_temperature_inc(0.0);
+        parameters.set_n_threads(1);
         parameters
     }
 
@@ -89,7 +90,8 @@ mod tests {
 
         let mut disturbed = parameters();
         let flag = Arc::clone(&cancel);
-        let set: Box<dyn FnMut(whisper_rs::SegmentCallbackData)> = Box::new(move |_| flag.store(true, Ordering::Relaxed));
+        let set: Box<dyn FnMut(whisper_rs::SegmentCallbackData)> =
+            Box::new(move |_| flag.store(true, Ordering::Relaxed));
         disturbed.set_segment_callback_safe::<_, Box<dyn FnMut(whisper_rs::SegmentCallbackData)>>(set);
         assert!(full_unless(&cancel, &mut state, disturbed, &samples).is_err());
         let heard = last_end(&state);

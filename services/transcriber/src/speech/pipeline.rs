@@ -41,10 +41,19 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// First of all: what the recording's header says of its length.
-    Info { audio_ms: Option<u64> },
-    Progress { processed_ms: u64, audio_ms: Option<u64> },
+    Info {
+        audio_ms: Option<u64>,
+    },
+    Progress {
+        processed_ms: u64,
+        audio_ms: Option<u64>,
+    },
     /// A window is done: everything before `through_ms` is. It may be without text.
-    Window { segments: Vec<Segment>, through_ms: u64, language: Option<Language> },
+    Window {
+        segments: Vec<Segment>,
+        through_ms: u64,
+        language: Option<Language>,
+    },
 }
 
 /// How a whole recording went.
@@ -102,12 +111,12 @@ pub fn run(
         for found in windows {
             let processed_ms = match found {
                 Found::Window(window) => {
-                    let recognized = recognizer.recognize(&window, &options, cancel)?;
-                    if !recognized.segments.is_empty() {
-                        options.language = Some(recognized.language);
+                    let text = recognizer.recognize(&window, &options, cancel)?;
+                    if !text.segments.is_empty() {
+                        options.language = Some(text.language);
                     }
-                    let mut segments = Vec::with_capacity(recognized.segments.len());
-                    for segment in recognized.segments {
+                    let mut segments = Vec::with_capacity(text.segments.len());
+                    for segment in text.segments {
                         segments.push(segment.numbered(next_index, options.language));
                         next_index += 1;
                     }

@@ -114,10 +114,18 @@ impl Recognizer {
         cancel: &AtomicBool,
     ) -> Result<Recognized, WhisperError> {
         let threads = options.threads.max(1);
+        let window_ms = window.end_ms - window.start_ms;
         let language = match options.language {
             _ if !self.model.is_multilingual() => Language::ENGLISH,
             Some(language) => language,
-            None => self.detect(window, threads, cancel)?,
+            None => {
+                let language = self.detect(window, threads, cancel)?;
+                // Detection leaves behind what the probability is read from: noise is spared the run.
+                if annotations::is_noise(window_ms, self.no_speech_probability()?) {
+                    return Ok(Recognized { segments: Vec::new(), language });
+                }
+                language
+            }
         };
         // Encoded by bytes: no text has more tokens than that, and a shorter buffer is an error the crate mistakes.
         let prompt = match &options.prompt {
@@ -129,7 +137,14 @@ impl Recognizer {
         parameters.set_token_timestamps(options.word_timestamps);
         parameters.set_tokens(&prompt);
         let passes = abort::full_unless(cancel, &mut self.state, parameters, &window.samples)?;
-        let no_speech_prob = self.no_speech_probability(passes, threads)?;
+        if passes > 1 {
+            self.state.encode(0, threads)?;
+        }
+        self.state.decode(&[self.model.context().token_sot()], 0, threads)?;
+        let no_speech_prob = self.no_speech_probability()?;
+        if annotations::is_noise(window_ms, no_speech_prob) {
+            return Ok(Recognized { segments: Vec::new(), language });
+        }
         let unspaced = words::is_unspaced(language) && options.task == Task::Transcribe;
         let heard = Heard { window, no_speech_prob, words: options.word_timestamps, unspaced };
         let segments = self.state.as_iter().filter_map(|segment| self.read(&segment, &heard)).collect();
@@ -167,16 +182,12 @@ impl Recognizer {
     }
 
     /// How likely it is that nobody speaks at the window's start, as OpenAI's `transcribe` has it: the probability of
-    /// the no-speech token right after the start token. Follows a run of `passes` encoder passes.
-    fn no_speech_probability(&mut self, passes: u32, threads: usize) -> Result<f32, WhisperError> {
-        if passes > 1 {
-            self.state.encode(0, threads)?;
-        }
-        let (start, no_speech) = (self.model.context().token_sot(), self.model.context().token_nosp());
-        self.state.decode(&[start], 0, threads)?;
+    /// the no-speech token right after the start token, which must be all that was decoded last.
+    fn no_speech_probability(&self) -> Result<f32, WhisperError> {
         let logits = self.state.get_logits()?;
-        let of_no_speech = usize::try_from(no_speech).ok().and_then(|token| logits.get(token)).copied();
-        Ok(of_no_speech.map_or(0.0, |logit| softmax(logit, logits)))
+        let no_speech = usize::try_from(self.model.context().token_nosp()).ok();
+        let logit = no_speech.and_then(|token| logits.get(token)).copied();
+        Ok(logit.map_or(0.0, |logit| softmax(logit, logits)))
     }
 
     fn read(&self, segment: &WhisperSegment<'_>, heard: &Heard<'_>) -> Option<RecognizedSegment> {

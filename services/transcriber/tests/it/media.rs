@@ -1,10 +1,6 @@
 //! Decoding: what comes out of real files, whole, broken and hostile.
 
-use std::{
-    fs::File,
-    net::TcpListener,
-    time::Duration,
-};
+use std::{fs::File, net::TcpListener, time::Duration};
 
 use escriba_domain::{FailureCode, WarningCode};
 use escriba_transcriber::media::{DecodeCommand, DecodeError};
@@ -20,8 +16,8 @@ fn assert_decodes(studio: &Studio, arguments: &str, name: &str) {
     assert!((4_850..=5_200).contains(&audio_ms), "{name} came out {audio_ms} ms long");
     assert!(decoded.summary.warnings.is_empty(), "{name}: {:?}", decoded.summary.warnings);
     assert_eq!(decoded.samples.len() as u64 / 16, audio_ms, "{name}");
-    let power: f64 = decoded.samples.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-    assert!(power / decoded.samples.len() as f64 > 10_000.0, "{name} came out silent");
+    let loud = decoded.samples.iter().filter(|sample| sample.unsigned_abs() > 100).count();
+    assert!(loud > decoded.samples.len() / 2, "{name} came out silent");
 }
 
 #[test]
@@ -65,7 +61,11 @@ fn sound_is_found_beside_pictures() {
     assert_decodes(&studio, &format!("{video} -c:v mpeg4 -c:a aac -movflags faststart"), "fast.mp4");
     assert_decodes(&studio, &format!("{video} -c:v mpeg4 -c:a libmp3lame"), "a.avi");
     assert_decodes(&studio, &format!("{video} -c:v mpeg4 -c:a libvorbis"), "a.mkv");
-    assert_decodes(&studio, &format!("{video} -c:v mpeg4 -c:a aac -movflags frag_keyframe+empty_moov"), "fragments.mp4");
+    assert_decodes(
+        &studio,
+        &format!("{video} -c:v mpeg4 -c:a aac -movflags frag_keyframe+empty_moov"),
+        "fragments.mp4",
+    );
     assert_decodes(&studio, &format!("{video} -c:v flv -c:a libmp3lame"), "a.flv");
     let cover = format!("{TONE} -f lavfi -i testsrc=duration=1:size=160x120:rate=1 -map 0 -map 1 -frames:v 1");
     assert_decodes(&studio, &format!("{cover} -c:v mjpeg -c:a libmp3lame -disposition:v attached_pic"), "cover.mp3");
@@ -141,7 +141,10 @@ fn each_kind_of_file_that_is_no_recording_is_told_apart() {
     let studio = Studio::new();
     assert_refused(&studio.write("empty.mp3", b""), FailureCode::MediaEmpty);
     assert_refused(&studio.write("diary.txt", "Dear diary, nothing happened today.\n"), FailureCode::MediaUnrecognized);
-    assert_refused(&studio.write("letter.pdf", [b"%PDF-1.7\n", &*fixtures::noise(50_000)].concat()), FailureCode::MediaUnrecognized);
+    assert_refused(
+        &studio.write("letter.pdf", [b"%PDF-1.7\n", &*fixtures::noise(50_000)].concat()),
+        FailureCode::MediaUnrecognized,
+    );
     for size in [1, 100, 5_000, 100_000, 2_000_000] {
         assert_refused(&studio.write("noise.mp3", fixtures::noise(size)), FailureCode::MediaUnrecognized);
     }
@@ -311,7 +314,7 @@ fn the_child_sees_nothing_of_the_environment() {
     let studio = Studio::new();
     let seen = studio.path("seen");
     let script = format!("/usr/bin/env > {}", seen.display());
-    let error = impostor(&studio, &script, Duration::from_secs(60)).spawn(File::open("/dev/null").unwrap()).unwrap_err();
+    let error = impostor(&studio, &script, Duration::from_mins(1)).spawn(File::open("/dev/null").unwrap()).unwrap_err();
     assert!(matches!(error, DecodeError::Crashed { .. }), "{error}");
     let seen = std::fs::read_to_string(seen).unwrap();
     let names: Vec<_> = seen.lines().map(|line| line.split('=').next().unwrap()).collect();
@@ -323,7 +326,7 @@ fn the_child_sees_nothing_of_the_environment() {
 fn a_child_that_dies_hangs_or_lies_is_an_error_of_its_own() {
     let studio = Studio::new();
     let upload = || File::open("/dev/null").unwrap();
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
 
     let killed = impostor(&studio, "kill -SEGV $$", patience).spawn(upload()).unwrap_err();
     assert!(matches!(killed, DecodeError::Crashed { status } if !status.success()), "{killed}");

@@ -40,8 +40,8 @@ async fn messages_wait_in_the_order_they_were_written_until_each_is_deleted() {
         assert_eq!(waiting(db, 4).await, messages[..4]);
 
         let oldest = outbox::oldest(db, 2).await.unwrap();
-        outbox::delete(db, oldest[1].position).await.unwrap();
-        outbox::delete(db, oldest[1].position).await.unwrap();
+        outbox::delete(db, &[oldest[1].position]).await.unwrap();
+        outbox::delete(db, &[oldest[1].position]).await.unwrap();
         let left: Vec<Message> = messages.iter().filter(|&m| *m != messages[1]).cloned().collect();
         assert_eq!(waiting(db, 100).await, left);
     })

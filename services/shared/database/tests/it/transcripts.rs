@@ -20,8 +20,7 @@ async fn segments_come_back_whole_whatever_they_hold() {
     on_each_engine(async |engine| {
         let db = &engine.db;
         let queued = queued_job(db).await;
-        let silent =
-            Segment { language: None, words: vec![], text: String::new(), avg_logprob: -17.5, ..segment(1) };
+        let silent = Segment { language: None, words: vec![], text: String::new(), avg_logprob: -17.5, ..segment(1) };
         let odd = Segment { text: "\"'; DROP TABLE jobs; -- \u{1F600}\n".to_owned(), ..segment(2) };
         let written = vec![segment(0), silent, odd];
         let tx = db.begin().await.unwrap();
