@@ -13,8 +13,8 @@ use tonic::transport::Server;
 
 use crate::app::App;
 
-/// A window's segments with their words stay far below this.
-const MAX_REPORT_BYTES: usize = 16 << 20;
+/// A window's segments with their words stay far below this, and the event that tells of them fits on its stream.
+const MAX_REPORT_BYTES: usize = 512 << 10;
 
 pub(crate) async fn serve(addr: SocketAddr, app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -76,9 +76,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let ended = first_failure(&mut intake, &shutdown).await;
     relay_shutdown.cancel();
     // What cannot be published now waits in the outbox for the next start.
-    match timeout(LAST_MESSAGES, relay).await {
-        Ok(relayed) => relayed.context("the relay died")?,
-        Err(_) => tracing::warn!("NATS did not take the last messages; they wait in the outbox"),
+    if let Ok(relayed) = timeout(LAST_MESSAGES, relay).await {
+        relayed.context("the relay died")?;
+    } else {
+        tracing::warn!("NATS did not take the last messages; they wait in the outbox");
     }
     ended
 }

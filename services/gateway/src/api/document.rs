@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
 use serde_json::{Value, json};
 
 pub(super) const DESCRIPTION: &str = "\
@@ -12,6 +12,15 @@ Every request needs an API key: `Authorization: Bearer esc_…`. Errors are RFC 
 UTC.";
 
 const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
+
+/// How the operations are grouped.
+#[derive(Tags)]
+pub(super) enum Group {
+    /// Submit recordings, follow them, cancel and delete them.
+    Jobs,
+    /// Read the text.
+    Transcripts,
+}
 
 /// The finished document, built once.
 #[derive(Clone)]
@@ -43,7 +52,14 @@ fn add_examples(operation: &mut Value) {
             "media": "(the recording's bytes)",
         });
     }
+    if operation["operationId"] == "getTranscript" {
+        operation["responses"]["200"]["content"]["application/json"]["example"] = transcript();
+    }
+    let operation_id = operation["operationId"].clone();
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+        if response["description"] == "" {
+            response["description"] = json!(if operation_id == "listJobs" { "A page of jobs." } else { "The job." });
+        }
         for (content_type, content) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
         {
             if let Some(example) = example(status, content_type) {
@@ -66,6 +82,28 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
+}
+
+fn transcript() -> Value {
+    json!({
+        "job_id": EXAMPLE_ID,
+        "file_name": "interview.mp3",
+        "language": "en",
+        "task": "transcribe",
+        "model": "base",
+        "duration": 11.0,
+        "version": 1,
+        "segments": [{
+            "id": 0,
+            "start": 0.32,
+            "end": 2.16,
+            "text": "And so my fellow Americans,",
+            "language": "en",
+            "avg_logprob": -0.21,
+            "no_speech_prob": 0.02,
+        }],
+        "text": "And so my fellow Americans,",
+    })
 }
 
 fn problem(status: &str) -> Value {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     authentication::ApiKey,
+    document::Group,
     events_view::NamedEvent,
     problem::{Failure, failure, invalid},
 };
@@ -42,7 +43,7 @@ enum EventsResponse {
     ),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "Group::Jobs")]
 impl EventsApi {
     /// Follow a job
     ///

@@ -16,6 +16,7 @@ use crate::app::follow_job::Happening;
 
 /// One event. The stream's `event:` line names its kind.
 #[derive(Debug, Union)]
+#[oai(rename = "JobEvent")]
 pub(super) enum EventView {
     Queued(QueuedView),
     Started(StartedView),
@@ -28,6 +29,7 @@ pub(super) enum EventView {
 
 /// `job.queued`
 #[derive(Debug, Object)]
+#[oai(rename = "JobQueued")]
 pub(super) struct QueuedView {
     job_id: String,
     file_name: String,
@@ -40,6 +42,7 @@ pub(super) struct QueuedView {
 
 /// `job.started`
 #[derive(Debug, Object)]
+#[oai(rename = "JobStarted")]
 pub(super) struct StartedView {
     job_id: String,
     worker_id: String,
@@ -47,6 +50,7 @@ pub(super) struct StartedView {
 
 /// `job.progress`: not kept, so it has no id to resume from.
 #[derive(Debug, Object)]
+#[oai(rename = "JobProgressed")]
 pub(super) struct JobProgressView {
     job_id: String,
     /// Everything up to this second is transcribed.
@@ -59,6 +63,7 @@ pub(super) struct JobProgressView {
 
 /// `job.segments_added`
 #[derive(Debug, Object)]
+#[oai(rename = "JobSegmentsAdded")]
 pub(super) struct SegmentsAddedView {
     job_id: String,
     segments: Vec<SegmentView>,
@@ -66,6 +71,7 @@ pub(super) struct SegmentsAddedView {
 
 /// A timed piece of text.
 #[derive(Debug, Object)]
+#[oai(rename = "Segment")]
 pub(super) struct SegmentView {
     start: f64,
     end: f64,
@@ -77,6 +83,7 @@ pub(super) struct SegmentView {
 
 /// A word within a segment.
 #[derive(Debug, Object)]
+#[oai(rename = "Word")]
 pub(super) struct WordView {
     start: f64,
     end: f64,
@@ -86,6 +93,7 @@ pub(super) struct WordView {
 
 /// `job.completed`
 #[derive(Debug, Object)]
+#[oai(rename = "JobCompleted")]
 pub(super) struct CompletedView {
     job_id: String,
     language: Option<String>,
@@ -97,6 +105,7 @@ pub(super) struct CompletedView {
 
 /// `job.failed`
 #[derive(Debug, Object)]
+#[oai(rename = "JobFailed")]
 pub(super) struct FailedView {
     job_id: String,
     code: String,
@@ -105,6 +114,7 @@ pub(super) struct FailedView {
 
 /// `job.canceled` and `job.deleted`
 #[derive(Debug, Object)]
+#[oai(rename = "JobEnded")]
 pub(super) struct EndedView {
     job_id: String,
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// One request to transcribe one recording.
 #[derive(Debug, Object)]
-#[oai(example)]
+#[oai(rename = "Job", example)]
 pub(super) struct JobView {
     id: Uuid,
     /// `queued`, `running`, `completed`, `failed` or `canceled`.
@@ -38,6 +38,7 @@ pub(super) struct JobView {
 
 /// The uploaded bytes.
 #[derive(Debug, Object)]
+#[oai(rename = "JobMedia")]
 pub(super) struct MediaView {
     id: Uuid,
     bytes: u64,
@@ -47,6 +48,7 @@ pub(super) struct MediaView {
 
 /// What was asked for.
 #[derive(Debug, Object)]
+#[oai(rename = "JobOptions")]
 pub(super) struct OptionsView {
     /// A language code; null means it is detected.
     language: Option<String>,
@@ -61,6 +63,7 @@ pub(super) struct OptionsView {
 
 /// How far it is.
 #[derive(Debug, Object)]
+#[oai(rename = "JobProgress")]
 pub(super) struct ProgressView {
     /// Everything up to this second is transcribed.
     processed: f64,
@@ -70,6 +73,7 @@ pub(super) struct ProgressView {
 
 /// A stable code and a sentence for a person.
 #[derive(Debug, Object)]
+#[oai(rename = "JobError")]
 pub(super) struct ErrorView {
     code: String,
     message: String,
@@ -77,6 +81,7 @@ pub(super) struct ErrorView {
 
 /// A stable code and a sentence for a person.
 #[derive(Debug, Object)]
+#[oai(rename = "JobWarning")]
 pub(super) struct WarningView {
     pub(super) code: String,
     pub(super) message: String,

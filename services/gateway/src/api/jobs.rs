@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     authentication::ApiKey,
+    document::Group,
     job_view::{JobPage, JobView},
     problem::{Failure, failure, invalid},
     upload_form::UploadForm,
@@ -35,13 +36,27 @@ enum Accepted {
 }
 
 #[derive(ApiResponse)]
+enum Found {
+    /// The job as it stands.
+    #[oai(status = 200)]
+    Job(Json<JobView>),
+}
+
+#[derive(ApiResponse)]
+enum Listed {
+    /// The jobs of this page.
+    #[oai(status = 200)]
+    Page(Json<JobPage>),
+}
+
+#[derive(ApiResponse)]
 enum Deleted {
     /// The job, its recording and its transcript are gone.
     #[oai(status = 204)]
     Gone,
 }
 
-#[OpenApi(prefix_path = "/v1/jobs")]
+#[OpenApi(prefix_path = "/v1/jobs", tag = "Group::Jobs")]
 impl JobsApi {
     /// Submit a recording
     ///
@@ -78,7 +93,7 @@ impl JobsApi {
         limit: Query<u64>,
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Json<JobPage>, Failure> {
+    ) -> Result<Listed, Failure> {
         let filter = Filter { state: parse_state(state.0)?, before: parse_cursor(cursor.0)? };
         let limit = limit.0.min(MAX_PAGE);
         // One more than asked for tells whether there is a next page.
@@ -88,7 +103,8 @@ impl JobsApi {
         let more = found.len() as u64 > limit;
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = found.last().filter(|_| more).map(|job| job.id.to_string());
-        Ok(Json(JobPage { items: found.into_iter().map(JobView::from).collect(), next_cursor }))
+        let items = found.into_iter().map(JobView::from).collect();
+        Ok(Listed::Page(Json(JobPage { items, next_cursor })))
     }
 
     /// Look at a job
@@ -100,8 +116,8 @@ impl JobsApi {
         key: ApiKey,
         /// The job's id.
         id: Path<Uuid>,
-    ) -> Result<Json<JobView>, Failure> {
-        self.find(key, id.0.into()).await.map(Json)
+    ) -> Result<Found, Failure> {
+        self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
     }
 
     /// Cancel a job
@@ -114,7 +130,7 @@ impl JobsApi {
         key: ApiKey,
         /// The job's id.
         id: Path<Uuid>,
-    ) -> Result<Json<JobView>, Failure> {
+    ) -> Result<Found, Failure> {
         cancel_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
             let code = match error.kind() {
                 escriba_domain::ErrorKind::Conflict => "job_over",
@@ -122,7 +138,7 @@ impl JobsApi {
             };
             failure(error.kind(), code, &error)
         })?;
-        self.find(key, id.0.into()).await.map(Json)
+        self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
     }
 
     /// Delete a job

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     authentication::ApiKey,
+    document::Group,
     problem::{Failure, failure},
 };
 use crate::{app::App, clients::exports::Rendered};
@@ -63,7 +64,7 @@ enum TranscriptResponse {
     Transcript(Content, #[oai(header = "Content-Disposition")] String),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "Group::Transcripts")]
 impl TranscriptsApi {
     /// Read a transcript
     ///

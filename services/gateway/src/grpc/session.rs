@@ -79,6 +79,10 @@ impl Session {
             return Ok(Step::Break(()));
         };
         if let Body::Claim(claim) = body {
+            if self.held.is_some() {
+                self.answer(Err(Status::failed_precondition("a stream is one attempt at one chunk"))).await;
+                return Ok(Step::Break(()));
+            }
             return self.claim(claim, report.lease).await;
         }
         let Some(holding) = &mut self.held else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Far longer than anything waited for takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Looks until there is something to see, and gives it back. Panics with `what` when patience runs out.
 ///

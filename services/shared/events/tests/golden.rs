@@ -1,0 +1,201 @@
+//! The bytes of every message of the contract, frozen. A subscriber compiled last year reads what is published today:
+//! a field whose number or type changed fails here. Never edit a line of bytes; a new version gets a new one.
+
+use std::fmt::Write;
+
+use escriba_domain::{ChunkId, JobId, JobOptions, Lane, Language, MediaId, Segment, Task, Warning, Word, WorkspaceId};
+use escriba_events::{
+    Completion, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed, job_deleted,
+    job_failed, job_queued, job_segments_added, job_started, v1, work_message,
+};
+use prost::Message as _;
+
+const WORKSPACE: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
+const JOB: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e50";
+const MEDIA: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e51";
+const CHUNK: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e52";
+
+/// The first two fields of every event: the workspace's id and the job's.
+const WHOSE: &str = concat!(
+    "0a2430313961396133652d376331622d376435322d386636342d306135623163326433653466",
+    "122430313961396133652d376331622d376435322d386636342d306135623163326433653530",
+);
+
+/// Field 3, where it is the chunk's id.
+const FROZEN_CHUNK: &str = "1a2430313961396133652d376331622d376435322d386636342d306135623163326433653532";
+
+fn workspace() -> WorkspaceId {
+    WORKSPACE.parse().unwrap()
+}
+
+fn job() -> JobId {
+    JOB.parse().unwrap()
+}
+
+fn chunk() -> ChunkId {
+    CHUNK.parse().unwrap()
+}
+
+fn options() -> JobOptions {
+    JobOptions {
+        language: Some("es".parse().unwrap()),
+        task: Task::Translate,
+        model: "tiny.en".parse().unwrap(),
+        lane: Lane::Batch,
+        prompt: Some("not part of the event".to_owned()),
+        word_timestamps: true,
+    }
+}
+
+fn segment() -> Segment {
+    let word = Word { start_ms: 1_000, end_ms: 1_500, text: "año".to_owned(), probability: 0.5 };
+    Segment {
+        index: 3,
+        start_ms: 1_000,
+        end_ms: 2_500,
+        text: "año nuevo".to_owned(),
+        language: Some(Language::ENGLISH),
+        avg_logprob: -0.25,
+        no_speech_prob: 0.125,
+        words: vec![word],
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Written as frozen, read back from what is frozen, and under its subject.
+fn is_frozen(event: &JobEvent, ce_type: &str, golden: &str) {
+    let message = event_message(event, chrono::DateTime::UNIX_EPOCH, &Headers::new());
+    let frozen = format!("{WHOSE}{golden}");
+    assert_eq!(hex(&message.payload), frozen, "{ce_type}");
+    assert_eq!(message.headers["ce-type"], ce_type);
+    assert_eq!(JobEvent::decode(ce_type, &bytes(&frozen)).unwrap(), *event);
+    assert_eq!(message.subject, format!("events.job.{}.{WORKSPACE}.{JOB}", event.name()));
+}
+
+#[test]
+fn job_queued_v1() {
+    let media = QueuedMedia { id: MEDIA.parse::<MediaId>().unwrap(), file_name: "a.m4a".to_owned(), bytes: 300 };
+    let event = job_queued(workspace(), job(), media, &options());
+    is_frozen(
+        &event,
+        "escriba.job.queued.v1",
+        concat!(
+            "1a2430313961396133652d376331622d376435322d386636342d306135623163326433653531",
+            "2205612e6d346128ac0230023a0774696e792e656e40024a026573",
+        ),
+    );
+}
+
+#[test]
+fn job_started_v1() {
+    is_frozen(&job_started(workspace(), job(), "worker-1"), "escriba.job.started.v1", "1a08776f726b65722d31");
+}
+
+#[test]
+fn job_segments_added_v1() {
+    let event = job_segments_added(workspace(), job(), chunk(), &[segment()]);
+    is_frozen(
+        &event,
+        "escriba.job.segments_added.v1",
+        &format!(
+            "{FROZEN_CHUNK}{}{}",
+            "2235080310e80718c413220a61c3b16f206e7565766f2a02656e",
+            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f",
+        ),
+    );
+}
+
+#[test]
+fn job_completed_v1() {
+    let completion = Completion {
+        language: Some(Language::ENGLISH),
+        audio_ms: 11_000,
+        processing_ms: 1_200,
+        segment_count: 4,
+        warnings: vec![Warning { code: "media_truncated".to_owned(), message: "It breaks off.".to_owned() }],
+    };
+    is_frozen(
+        &job_completed(workspace(), job(), &completion),
+        "escriba.job.completed.v1",
+        concat!("1a02656e20f85528b009", "30043a210a0f6d656469615f7472756e6361746564120e497420627265616b73206f66662e",),
+    );
+}
+
+#[test]
+fn job_failed_v1() {
+    let event = job_failed(workspace(), job(), "media_no_audio", "No sound.");
+    is_frozen(&event, "escriba.job.failed.v1", "1a0e6d656469615f6e6f5f617564696f22094e6f20736f756e642e");
+}
+
+#[test]
+fn job_canceled_v1() {
+    is_frozen(&job_canceled(workspace(), job()), "escriba.job.canceled.v1", "");
+}
+
+#[test]
+fn job_deleted_v1() {
+    is_frozen(&job_deleted(workspace(), job()), "escriba.job.deleted.v1", "");
+}
+
+/// An event that is added needs a test here.
+#[test]
+fn every_event_is_frozen_above() {
+    let frozen = ["queued", "started", "segments_added", "completed", "failed", "canceled", "deleted"];
+    assert_eq!(JobEvent::NAMES, frozen);
+}
+
+#[test]
+fn job_progress_v1() {
+    let progress = v1::JobProgress {
+        workspace_id: WORKSPACE.to_owned(),
+        job_id: JOB.to_owned(),
+        processed_ms: 5_500,
+        audio_ms: 11_000,
+        speed: 9.5,
+    };
+    let frozen = format!("{WHOSE}18fc2a20f855290000000000002340");
+    assert_eq!(hex(&progress.encode_to_vec()), frozen);
+    assert_eq!(v1::JobProgress::decode(bytes(&frozen).as_slice()).unwrap(), progress);
+}
+
+#[test]
+fn work_item_v1() {
+    let item = WorkItem {
+        workspace_id: workspace(),
+        job_id: job(),
+        chunk_id: chunk(),
+        lane: Lane::Batch,
+        model: "tiny.en".parse().unwrap(),
+        ring: 2,
+    };
+    let message = work_message(&item, &Headers::new());
+    let frozen = format!("{WHOSE}{FROZEN_CHUNK}20022a0774696e792e656e3002");
+    assert_eq!(hex(&message.payload), frozen);
+    assert_eq!(WorkItem::decode(&bytes(&frozen)).unwrap(), item);
+    assert_eq!(message.subject, format!("work.batch.tiny~en.{JOB}"));
+}
+
+#[test]
+fn the_headers_of_an_event_are_cloudevents() {
+    let message = event_message(&job_deleted(workspace(), job()), chrono::DateTime::UNIX_EPOCH, &Headers::new());
+    let expected = [
+        ("ce-id", message.id.to_string()),
+        ("ce-source", format!("/workspaces/{WORKSPACE}")),
+        ("ce-specversion", "1.0".to_owned()),
+        ("ce-subject", JOB.to_owned()),
+        ("ce-time", "1970-01-01T00:00:00.000Z".to_owned()),
+        ("ce-type", "escriba.job.deleted.v1".to_owned()),
+        ("content-type", "application/protobuf".to_owned()),
+    ];
+    assert_eq!(message.headers, expected.map(|(name, value)| (name.to_owned(), value)).into());
+}
