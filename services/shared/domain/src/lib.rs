@@ -7,6 +7,7 @@ mod id;
 mod job;
 mod language;
 mod model;
+mod nats_version;
 mod options;
 mod transcript;
 
@@ -16,6 +17,7 @@ pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, Workspac
 pub use job::{ChunkState, JobState};
 pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};
+pub use nats_version::{NatsVersion, ParseVersionError};
 pub use options::{JobOptions, Lane, MAX_PROMPT_CHARS, Task};
 pub use transcript::{Segment, Transcript, Warning, Word};
 

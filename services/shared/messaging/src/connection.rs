@@ -1,12 +1,9 @@
 //! The connection to NATS, and the server versions it accepts.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, connection::State, jetstream};
-use escriba_domain::ErrorKind;
-
-/// Older servers lose acknowledgements and consumer state when they are killed.
-const OLDEST_SERVER: Version = Version(2, 12, 12);
+use escriba_domain::{ErrorKind, NatsVersion};
 
 /// A connection that reconnects by itself. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -19,7 +16,7 @@ pub struct Messaging {
 pub enum MessagingError {
     #[error("NATS cannot be reached at {url}: {reason}")]
     Unreachable { url: String, reason: String },
-    #[error("nats-server {found} is too old: it can lose acknowledged work. Install {OLDEST_SERVER} or newer")]
+    #[error("nats-server {found} is too old: it can lose acknowledged work. Install {} or newer", NatsVersion::OLDEST)]
     ServerTooOld { found: String },
     #[error("NATS is not connected")]
     Disconnected,
@@ -53,7 +50,7 @@ impl Messaging {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         let found = client.server_info().version;
-        if found.parse::<Version>().is_ok_and(|version| version < OLDEST_SERVER) {
+        if found.parse::<NatsVersion>().is_ok_and(|version| version < NatsVersion::OLDEST) {
             return Err(MessagingError::ServerTooOld { found });
         }
         let jetstream = jetstream::new(client.clone());
@@ -71,43 +68,5 @@ impl Messaging {
     /// Sends what is still buffered.
     pub async fn flush(&self) -> Result<(), MessagingError> {
         self.client.flush().await.map_err(|_| MessagingError::Disconnected)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32, u32);
-
-impl std::str::FromStr for Version {
-    type Err = ();
-
-    /// Reads `2.15.1` and pre-releases such as `2.16.0-RC.2`.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut numbers = text.trim_start_matches('v').splitn(3, '.').map(|part| {
-            let digits = part.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-            digits.parse().map_err(|_| ())
-        });
-        let mut next = || numbers.next().unwrap_or(Err(()));
-        Ok(Self(next()?, next()?, next()?))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_compare_by_number_and_not_by_text() {
-        let version = |text: &str| text.parse::<Version>().unwrap();
-        assert!(version("2.9.10") < OLDEST_SERVER);
-        assert!(version("2.12.11") < OLDEST_SERVER);
-        assert!(version("2.12.12") >= OLDEST_SERVER);
-        assert!(version("v2.15.1-RC.2") >= OLDEST_SERVER);
-        assert!("nightly".parse::<Version>().is_err());
     }
 }

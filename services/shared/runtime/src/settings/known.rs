@@ -96,7 +96,7 @@ fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     known.iter().map(String::as_str).find(|candidate| is_longer_form(name, candidate))
 }
 
-/// `HTTP_ADDRESS` for `HTTP_ADDR`. A further word, as in `NATS_URL_INTERNAL`, makes a name of its own.
+/// `GATEWAY_HTTP_ADDRESS` for `GATEWAY_HTTP_ADDR`. A further word, as in `NATS_URL_INTERNAL`, makes a name of its own.
 fn is_longer_form(name: &str, candidate: &str) -> bool {
     name.strip_prefix(candidate).is_some_and(|rest| !rest.contains('_'))
 }
@@ -121,7 +121,7 @@ mod tests {
             ("WHISPER_MODLE", "WHISPER_MODEL"),
             ("WHISPER_THREAD", "WHISPER_THREADS"),
             ("MAX_UPLOAD_BYTE", "MAX_UPLOAD_BYTES"),
-            ("HTTP_ADDRESS", "HTTP_ADDR"),
+            ("GATEWAY_HTTP_ADDRESS", "GATEWAY_HTTP_ADDR"),
             ("DATABASE_URL_FIEL", "DATABASE_URL_FILE"),
         ] {
             assert_eq!(check(misspelt).as_deref(), Some(meant), "{misspelt}");
@@ -148,5 +148,14 @@ mod tests {
     #[test]
     fn every_name_is_in_the_list_once_and_in_order() {
         assert!(KNOWN.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn the_example_file_names_every_setting_and_no_other() {
+        let example = include_str!("../../../../../.env.example");
+        let named = example.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+        let mut named: Vec<&str> = named.map(|(name, _)| name).collect();
+        named.sort_unstable();
+        assert_eq!(named, KNOWN);
     }
 }
