@@ -19,6 +19,8 @@ use crate::{
     grpc,
 };
 
+/// A silent connection is closed after this; storing a very large upload may keep one silent for minutes.
+const IDLE: Duration = Duration::from_mins(5);
 /// How long requests in flight may take once shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long the relay may take for what was committed last.
@@ -102,7 +104,7 @@ async fn serve_http(addr: std::net::SocketAddr, app: Arc<App>, shutdown: Cancell
     let routes = api::routes(app, shutdown.clone());
     Server::new(TcpListener::bind(addr))
         .name("gateway")
-        .idle_timeout(Duration::from_secs(75))
+        .idle_timeout(IDLE)
         .run_with_graceful_shutdown(routes, shutdown.cancelled_owned(), Some(DRAIN))
         .await
         .with_context(|| format!("HTTP cannot be served on {addr} (GATEWAY_HTTP_ADDR)"))

@@ -48,7 +48,7 @@ pub(crate) enum PullError {
     Package { package: String, reason: String },
     #[error("the packaged weights cannot be converted")]
     Convert(#[source] ConvertError),
-    #[error("no folder for models is known: neither --models-dir, MODELS_DIR nor HOME is set")]
+    #[error("no folder for models is known: none of --models-dir, MODELS_DIR, ESCRIBA_DATA_DIR and HOME is set")]
     NoFolder,
 }
 

@@ -20,17 +20,18 @@ use std::{
 
 use escriba_domain::ModelName;
 
+use crate::data_dir::DataDir;
+
 use super::{
     PullError,
     background::blocking,
     catalogue::{self, Weights},
 };
 
-/// The folder models are kept in unless another is named: `$XDG_DATA_HOME/escriba/models`, or under `~/.local/share`.
+/// The folder models are kept in unless another is named: the one in the local stack's data folder.
 pub(crate) fn default_dir() -> Result<PathBuf, PullError> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data_home = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    data_home.map(|data_home| data_home.join("escriba/models")).ok_or(PullError::NoFolder)
+    let asked = env::var_os("ESCRIBA_DATA_DIR").filter(|asked| !asked.is_empty()).map(PathBuf::from);
+    DataDir::resolve(asked.as_deref()).map(|data| data.models()).map_err(|_| PullError::NoFolder)
 }
 
 /// A weights file in a models folder.
