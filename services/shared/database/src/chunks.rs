@@ -150,7 +150,7 @@ pub async fn count_segments(tx: &Transaction, job: JobId) -> Result<u64, Databas
     Ok(counts.into_iter().map(|count| u64::from(count.cast_unsigned())).sum())
 }
 
-/// Chunks whose worker has fallen silent, the longest silent first.
+/// Chunks whose worker has fallen silent, the longest silent first, and of equals the older chunk.
 pub async fn expired(db: &Database, limit: u64) -> Result<Vec<Chunk>, DatabaseError> {
     let now = db.now().await?;
     let rows = chunk::Entity::find()
@@ -160,6 +160,7 @@ pub async fn expired(db: &Database, limit: u64) -> Result<Vec<Chunk>, DatabaseEr
                 .add(chunk::Column::LeaseExpiresAt.lt(now)),
         )
         .order_by_asc(chunk::Column::LeaseExpiresAt)
+        .order_by_asc(chunk::Column::Id)
         .limit(limit)
         .all(&db.connection)
         .await?;

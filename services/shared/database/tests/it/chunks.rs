@@ -95,7 +95,7 @@ async fn only_leases_that_ran_out_are_expired_and_the_oldest_come_first() {
         }
         // Each was claimed at a time of its own, so the order is read from the rows.
         let mut expected = [first.look_at_chunk(db).await, second.look_at_chunk(db).await];
-        expected.sort_by_key(|chunk| chunk.lease_expires_at);
+        expected.sort_by_key(|chunk| (chunk.lease_expires_at, chunk.id));
         let expired = eventually("both leases run out", async || {
             let found = chunks::expired(db, 10).await.unwrap();
             (found.len() == 2).then_some(found)
