@@ -16,8 +16,14 @@ states! {
         MediaIsPlaylist = "media_is_playlist",
         /// A known format without an audio track.
         MediaNoAudio = "media_no_audio",
+        /// None of the audio tracks is the one asked for.
+        MediaNoSuchTrack = "media_no_such_track",
         /// A known format whose audio cannot be decoded at all.
         MediaUndecodable = "media_undecodable",
+        /// More hours of sound than are taken.
+        MediaTooLong = "media_too_long",
+        /// The recording crashed the decoder or held it up for good.
+        DecoderCrashed = "decoder_crashed",
         /// The upload is gone from object storage.
         MediaMissing = "media_missing",
         /// No transcriber could load the model.
@@ -43,9 +49,19 @@ impl FailureCode {
                 "This file only points at other files or addresses, which are never opened. Send the recording itself."
             }
             Self::MediaNoAudio => "This video has no sound track. Send a file that contains the sound.",
+            Self::MediaNoSuchTrack => {
+                "The recording has no audio track of that number or language. Choose another, or leave the choice open."
+            }
             Self::MediaUndecodable => {
                 "The file looks like a recording, but its sound is damaged and none of it can be decoded. Send an \
                  undamaged copy, or convert it to another format first."
+            }
+            Self::MediaTooLong => {
+                "The recording holds more hours of sound than are transcribed at once. Cut it into parts and send each."
+            }
+            Self::DecoderCrashed => {
+                "The file made the decoder fail, so nothing of it was transcribed. It may be damaged in an unusual way: \
+                 convert it to another format, such as FLAC or MP3, and send that."
             }
             Self::MediaMissing => {
                 "The uploaded recording is no longer in storage. Send it again, and tell the operator if this repeats."

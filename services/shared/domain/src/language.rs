@@ -30,6 +30,11 @@ pub struct ParseLanguageError {
 impl Language {
     pub const ENGLISH: Self = Self("en");
 
+    /// Every language, in the order of Whisper's language tokens.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODES.iter().map(|code| Self(code))
+    }
+
     pub fn code(self) -> &'static str {
         self.0
     }

@@ -1,6 +1,7 @@
 //! The words of Escriba: ids, states and their legal transitions, options, limits and kinds of error.
 //! No input or output, no async: every other crate may depend on this one, and it on none of them.
 
+mod audio_track;
 mod error;
 mod failure;
 mod id;
@@ -9,8 +10,10 @@ mod language;
 mod model;
 mod nats_version;
 mod options;
+mod statistics;
 mod transcript;
 
+pub use audio_track::{AudioTrack, ParseTrackError};
 pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
 pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, WorkspaceId};
@@ -18,7 +21,8 @@ pub use job::{ChunkState, JobState};
 pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};
-pub use options::{JobOptions, Lane, MAX_PROMPT_CHARS, Task};
+pub use options::{Channels, JobOptions, Lane, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, Task, hint_chars, split_hotwords};
+pub use statistics::Statistics;
 pub use transcript::{Segment, Transcript, Warning, Word};
 
 /// A chunk whose worker died this often fails its job as [`FailureCode::WorkerCrashed`].

@@ -13,6 +13,8 @@ pub struct Segment {
     pub end_ms: u64,
     pub text: String,
     pub language: Option<Language>,
+    /// Which channel of the recording, from 1; `None` when its channels were mixed.
+    pub channel: Option<u16>,
     /// Mean natural-log probability of the text tokens; 0 is certain.
     pub avg_logprob: f32,
     /// Whisper's probability, 0 to 1, that nobody speaks here.

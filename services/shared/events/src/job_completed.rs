@@ -1,8 +1,8 @@
 //! The transcript is whole.
 
-use escriba_domain::{JobId, Language, Warning, WorkspaceId};
+use escriba_domain::{JobId, Language, Statistics, Warning, WorkspaceId};
 
-use crate::{JobEvent, v1, warning_to_proto};
+use crate::{JobEvent, statistics_to_proto, v1, warning_to_proto};
 
 /// What the event tells of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +13,12 @@ pub struct Completion {
     pub processing_ms: u64,
     pub segment_count: u64,
     pub warnings: Vec<Warning>,
+    pub statistics: Statistics,
 }
 
+/// Statistics that count nothing are left out.
 pub fn job_completed(workspace: WorkspaceId, job: JobId, completion: &Completion) -> JobEvent {
+    let statistics = Some(completion.statistics).filter(|statistics| *statistics != Statistics::default());
     JobEvent::Completed(v1::JobCompleted {
         workspace_id: workspace.to_string(),
         job_id: job.to_string(),
@@ -24,5 +27,6 @@ pub fn job_completed(workspace: WorkspaceId, job: JobId, completion: &Completion
         processing_ms: completion.processing_ms,
         segment_count: completion.segment_count,
         warnings: completion.warnings.iter().map(warning_to_proto).collect(),
+        statistics: statistics.as_ref().map(statistics_to_proto),
     })
 }

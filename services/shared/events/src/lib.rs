@@ -27,8 +27,8 @@ pub use message::{CONTENT_TYPE, Headers, Message};
 pub use progress::{job_events_filter, progress_subject};
 pub use streams::{ConsumerPlan, EVENTS, Retention, StreamPlan, WORK, work_consumer};
 pub use transcript::{
-    lane_from_proto, lane_to_proto, segment_from_proto, segment_to_proto, task_from_proto, task_to_proto,
-    warning_from_proto, warning_to_proto,
+    channels_from_proto, channels_to_proto, lane_from_proto, lane_to_proto, segment_from_proto, segment_to_proto,
+    statistics_from_proto, statistics_to_proto, task_from_proto, task_to_proto, warning_from_proto, warning_to_proto,
 };
 pub use work_item::{WorkItem, WorkItemError, work_message};
 

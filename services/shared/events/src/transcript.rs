@@ -1,6 +1,6 @@
 //! Segments, warnings and options between the domain's types and the wire's.
 
-use escriba_domain::{Lane, Segment, Task, Warning, Word};
+use escriba_domain::{Channels, Lane, Segment, Statistics, Task, Warning, Word};
 
 use crate::v1;
 
@@ -14,6 +14,7 @@ pub fn segment_to_proto(segment: &Segment) -> v1::Segment {
         avg_logprob: segment.avg_logprob,
         no_speech_prob: segment.no_speech_prob,
         words: segment.words.iter().map(word_to_proto).collect(),
+        channel: segment.channel.map_or(0, u32::from),
     }
 }
 
@@ -28,6 +29,7 @@ pub fn segment_from_proto(segment: v1::Segment) -> Segment {
         avg_logprob: segment.avg_logprob,
         no_speech_prob: segment.no_speech_prob,
         words: segment.words.into_iter().map(word_from_proto).collect(),
+        channel: u16::try_from(segment.channel).ok().filter(|&channel| channel > 0),
     }
 }
 
@@ -76,5 +78,44 @@ pub const fn task_from_proto(task: v1::Task) -> Option<Task> {
         v1::Task::Transcribe => Some(Task::Transcribe),
         v1::Task::Translate => Some(Task::Translate),
         v1::Task::Unspecified => None,
+    }
+}
+
+pub const fn channels_to_proto(channels: Channels) -> v1::Channels {
+    match channels {
+        Channels::Mix => v1::Channels::Mix,
+        Channels::Separate => v1::Channels::Separate,
+    }
+}
+
+/// What this version does not know is mixed.
+pub const fn channels_from_proto(channels: v1::Channels) -> Channels {
+    match channels {
+        v1::Channels::Separate => Channels::Separate,
+        v1::Channels::Mix | v1::Channels::Unspecified => Channels::Mix,
+    }
+}
+
+pub const fn statistics_to_proto(statistics: &Statistics) -> v1::Statistics {
+    v1::Statistics {
+        speech_ms: statistics.speech_ms,
+        windows: statistics.windows,
+        full_context_windows: statistics.full_context_windows,
+        hotter_windows: statistics.hotter_windows,
+        silent_windows: statistics.silent_windows,
+        dropped_loops: statistics.dropped_loops,
+        dropped_phantoms: statistics.dropped_phantoms,
+    }
+}
+
+pub const fn statistics_from_proto(statistics: v1::Statistics) -> Statistics {
+    Statistics {
+        speech_ms: statistics.speech_ms,
+        windows: statistics.windows,
+        full_context_windows: statistics.full_context_windows,
+        hotter_windows: statistics.hotter_windows,
+        silent_windows: statistics.silent_windows,
+        dropped_loops: statistics.dropped_loops,
+        dropped_phantoms: statistics.dropped_phantoms,
     }
 }

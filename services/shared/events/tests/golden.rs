@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use escriba_domain::{ChunkId, JobId, JobOptions, Lane, Language, MediaId, Segment, Task, Warning, Word, WorkspaceId};
+use escriba_domain::{
+    AudioTrack, Channels, ChunkId, JobId, JobOptions, Lane, Language, MediaId, Segment, Statistics, Task, Warning,
+    Word, WorkspaceId,
+};
 use escriba_events::{
     Completion, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed, job_deleted,
     job_failed, job_queued, job_segments_added, job_started, v1, work_message,
@@ -39,10 +42,15 @@ fn chunk() -> ChunkId {
 fn options() -> JobOptions {
     JobOptions {
         language: Some("es".parse().unwrap()),
+        languages: vec![Language::ENGLISH],
+        multilingual: true,
         task: Task::Translate,
         model: "tiny.en".parse().unwrap(),
         lane: Lane::Batch,
         prompt: Some("not part of the event".to_owned()),
+        hotwords: vec!["nor this".to_owned()],
+        channels: Channels::Separate,
+        audio_track: Some(AudioTrack::Number(2)),
         word_timestamps: true,
     }
 }
@@ -55,6 +63,7 @@ fn segment() -> Segment {
         end_ms: 2_500,
         text: "año nuevo".to_owned(),
         language: Some(Language::ENGLISH),
+        channel: None,
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word],
@@ -115,19 +124,55 @@ fn job_segments_added_v1() {
     );
 }
 
+/// As long as a recording's channels are mixed, segments are what they were before there were channels.
 #[test]
-fn job_completed_v1() {
-    let completion = Completion {
+fn job_segments_added_v1_of_one_channel() {
+    let event = job_segments_added(workspace(), job(), chunk(), &[Segment { channel: Some(2), ..segment() }]);
+    is_frozen(
+        &event,
+        "escriba.job.segments_added.v1",
+        &format!(
+            "{FROZEN_CHUNK}{}{}",
+            "2237080310e80718c413220a61c3b16f206e7565766f2a02656e",
+            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f4802",
+        ),
+    );
+}
+
+fn completion() -> Completion {
+    Completion {
         language: Some(Language::ENGLISH),
         audio_ms: 11_000,
         processing_ms: 1_200,
         segment_count: 4,
         warnings: vec![Warning { code: "media_truncated".to_owned(), message: "It breaks off.".to_owned() }],
+        statistics: Statistics::default(),
+    }
+}
+
+const FROZEN_COMPLETION: &str =
+    concat!("1a02656e20f85528b009", "30043a210a0f6d656469615f7472756e6361746564120e497420627265616b73206f66662e");
+
+#[test]
+fn job_completed_v1() {
+    is_frozen(&job_completed(workspace(), job(), &completion()), "escriba.job.completed.v1", FROZEN_COMPLETION);
+}
+
+#[test]
+fn job_completed_v1_with_statistics() {
+    let statistics = Statistics {
+        speech_ms: 9_500,
+        windows: 7,
+        full_context_windows: 6,
+        hotter_windows: 5,
+        silent_windows: 4,
+        dropped_loops: 3,
+        dropped_phantoms: 2,
     };
     is_frozen(
-        &job_completed(workspace(), job(), &completion),
+        &job_completed(workspace(), job(), &Completion { statistics, ..completion() }),
         "escriba.job.completed.v1",
-        concat!("1a02656e20f85528b009", "30043a210a0f6d656469615f7472756e6361746564120e497420627265616b73206f66662e",),
+        &format!("{FROZEN_COMPLETION}420f089c4a100718062005280430033802"),
     );
 }
 
@@ -162,10 +207,16 @@ fn job_progress_v1() {
         processed_ms: 5_500,
         audio_ms: 11_000,
         speed: 9.5,
+        time_left_ms: None,
     };
     let frozen = format!("{WHOSE}18fc2a20f855290000000000002340");
     assert_eq!(hex(&progress.encode_to_vec()), frozen);
     assert_eq!(v1::JobProgress::decode(bytes(&frozen).as_slice()).unwrap(), progress);
+
+    let timed = v1::JobProgress { time_left_ms: Some(579), ..progress };
+    let frozen = format!("{frozen}30c304");
+    assert_eq!(hex(&timed.encode_to_vec()), frozen);
+    assert_eq!(v1::JobProgress::decode(bytes(&frozen).as_slice()).unwrap(), timed);
 }
 
 #[test]
