@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_tenancy;
 mod m20261121_000002_jobs;
 mod m20261121_000003_outbox;
+mod m20261121_000004_speech;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_tenancy::Migration),
             Box::new(m20261121_000002_jobs::Migration),
             Box::new(m20261121_000003_outbox::Migration),
+            Box::new(m20261121_000004_speech::Migration),
         ]
     }
 }

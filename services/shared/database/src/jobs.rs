@@ -7,10 +7,13 @@ mod row;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Warning, WorkspaceId};
+use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Statistics, Warning, WorkspaceId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
-pub use change::{Ending, add_processing, delete, finish, insert, note_language, note_progress, start};
+pub use change::{
+    Ending, Progress, add_processing, add_statistics, delete, finish, forget_time_left, insert, note_language,
+    note_progress, start,
+};
 pub use list::{Filter, list};
 pub(crate) use row::{json, word};
 
@@ -47,8 +50,12 @@ pub struct Job {
     pub audio_ms: Option<u64>,
     /// How far into the recording everything is transcribed.
     pub processed_ms: u64,
+    /// How long the worker that is at it still takes, by its latest report.
+    pub time_left_ms: Option<u64>,
     /// Time workers have spent on it.
     pub processing_ms: u64,
+    /// What recognition took so far, and what it dropped.
+    pub statistics: Statistics,
     pub failure: Option<Failure>,
     pub warnings: Vec<Warning>,
     pub transcript_version: u32,

@@ -1,7 +1,7 @@
 //! Things to start from, with every field set to something that is seen to survive a round trip.
 
 use escriba_database::{Database, api_keys, workspaces};
-use escriba_domain::{ApiKeyId, JobOptions, Lane, Language, Segment, Task, Word, WorkspaceId};
+use escriba_domain::{ApiKeyId, Channels, JobOptions, Lane, Language, Segment, Task, Word, WorkspaceId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -29,10 +29,15 @@ pub async fn tenant(db: &Database, name: &str) -> Tenant {
 pub fn job_options() -> JobOptions {
     JobOptions {
         language: None,
+        languages: Vec::new(),
+        multilingual: false,
         task: Task::Transcribe,
         model: "base".parse().expect("`base` is a model name"),
         lane: Lane::Interactive,
         prompt: None,
+        hotwords: Vec::new(),
+        channels: Channels::Mix,
+        audio_track: None,
         word_timestamps: false,
     }
 }
@@ -52,6 +57,7 @@ pub fn segment(index: u32) -> Segment {
         end_ms: start_ms + 1_900,
         text: format!("Sentence {index}, añadida."),
         language: Some(Language::ENGLISH),
+        channel: Some(u16::try_from(index % 2).unwrap_or_default() + 1),
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word(0, "Sentence"), word(1, "añadida.")],

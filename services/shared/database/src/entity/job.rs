@@ -17,10 +17,20 @@ pub struct Model {
     pub lane: String,
     pub prompt: Option<String>,
     pub word_timestamps: bool,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub languages: Json,
+    pub multilingual: bool,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub hotwords: Json,
+    pub channels: String,
+    pub audio_track: Option<String>,
     pub spoken_language: Option<String>,
     pub audio_ms: Option<i64>,
     pub processed_ms: i64,
     pub processing_ms: i64,
+    pub time_left_ms: Option<i64>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub statistics: Json,
     pub failure_code: Option<String>,
     pub failure_message: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]

@@ -14,6 +14,7 @@ pub struct Model {
     pub end_ms: i64,
     pub text: String,
     pub language: Option<String>,
+    pub channel: Option<i16>,
     pub avg_logprob: f32,
     pub no_speech_prob: f32,
     #[sea_orm(column_type = "JsonBinary")]

@@ -1,13 +1,13 @@
 //! Changes to a job's row. Whether a change is legal is decided by the caller, who holds the row's lock.
 
-use escriba_domain::{JobId, JobState, Language, Warning};
+use escriba_domain::{JobId, JobState, Language, Statistics, Warning};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 
-use super::{Failure, NewJob};
+use super::{Failure, Job, NewJob};
 use crate::{DatabaseError, Transaction, entity::job};
 
 pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError> {
@@ -22,6 +22,12 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         lane: Set(new.options.lane.to_string()),
         prompt: Set(new.options.prompt.clone()),
         word_timestamps: Set(new.options.word_timestamps),
+        languages: Set(serde_json::json!(new.options.languages)),
+        multilingual: Set(new.options.multilingual),
+        hotwords: Set(serde_json::json!(new.options.hotwords)),
+        channels: Set(new.options.channels.to_string()),
+        audio_track: Set(new.options.audio_track.as_ref().map(ToString::to_string)),
+        statistics: Set(serde_json::json!(Statistics::default())),
         warnings: Set(serde_json::json!([])),
         trace_context: Set(serde_json::json!(new.trace)),
         created_at: Set(tx.now()),
@@ -29,6 +35,7 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         audio_ms: NotSet,
         processed_ms: NotSet,
         processing_ms: NotSet,
+        time_left_ms: NotSet,
         failure_code: NotSet,
         failure_message: NotSet,
         transcript_version: NotSet,
@@ -48,20 +55,30 @@ pub async fn start(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
     .await
 }
 
-/// How far the job has come. `audio_ms` is `None` while the length is unknown.
-pub async fn note_progress(
-    tx: &Transaction,
-    id: JobId,
-    processed_ms: u64,
-    audio_ms: Option<u64>,
-) -> Result<(), DatabaseError> {
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub processed_ms: u64,
+    /// `None` while the length is unknown; what was known before is kept then.
+    pub audio_ms: Option<u64>,
+    /// `None` while it cannot be told.
+    pub time_left_ms: Option<u64>,
+}
+
+pub async fn note_progress(tx: &Transaction, id: JobId, progress: Progress) -> Result<(), DatabaseError> {
     update(tx, id, |row| {
-        row.processed_ms = Set(processed_ms.cast_signed());
-        if let Some(audio_ms) = audio_ms {
+        row.processed_ms = Set(progress.processed_ms.cast_signed());
+        row.time_left_ms = Set(progress.time_left_ms.map(u64::cast_signed));
+        if let Some(audio_ms) = progress.audio_ms {
             row.audio_ms = Set(Some(audio_ms.cast_signed()));
         }
     })
     .await
+}
+
+/// Nobody works on the job at the moment, so nobody knows how long it takes.
+pub async fn forget_time_left(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
+    update(tx, id, |row| row.time_left_ms = Set(None)).await
 }
 
 /// The language the workers settled on.
@@ -92,6 +109,7 @@ pub async fn finish(tx: &Transaction, id: JobId, ending: &Ending) -> Result<(), 
     update(tx, id, |row| {
         row.state = Set(ending.state().to_string());
         row.finished_at = Set(Some(tx.now()));
+        row.time_left_ms = Set(None);
         match ending {
             Ending::Completed { audio_ms, warnings } => {
                 row.audio_ms = Set(Some(audio_ms.cast_signed()));
@@ -116,6 +134,13 @@ pub async fn add_processing(tx: &Transaction, id: JobId, millis: u64) -> Result<
         .exec(&tx.inner)
         .await?;
     Ok(())
+}
+
+/// Adds to what recognition took. The transaction must hold the lock under which the job was read.
+pub async fn add_statistics(tx: &Transaction, job: &Job, more: Statistics) -> Result<(), DatabaseError> {
+    let mut sum = job.statistics;
+    sum += more;
+    update(tx, job.id, |row| row.statistics = Set(serde_json::json!(sum))).await
 }
 
 /// Deletes the job with its chunks and segments.

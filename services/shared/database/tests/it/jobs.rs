@@ -2,10 +2,13 @@
 
 use escriba_database::{
     Database,
-    jobs::{self, Ending, Failure, Filter},
+    jobs::{self, Ending, Failure, Filter, Progress},
     media,
 };
-use escriba_domain::{FailureCode, JobId, JobOptions, JobState, Lane, Language, Task, Warning, WorkspaceId};
+use escriba_domain::{
+    AudioTrack, Channels, FailureCode, JobId, JobOptions, JobState, Lane, Language, Statistics, Task, Warning,
+    WorkspaceId,
+};
 use escriba_test_support::{job_options, segment, tenant};
 
 use crate::{
@@ -16,10 +19,15 @@ use crate::{
 fn every_option() -> JobOptions {
     JobOptions {
         language: Some("yue".parse().unwrap()),
+        languages: vec![Language::ENGLISH, "es".parse().unwrap()],
+        multilingual: true,
         task: Task::Translate,
         model: "large-v3-turbo-q5_0".parse().unwrap(),
         lane: Lane::Batch,
         prompt: Some("Escriba, 'comillas' \"dobles\" \\ ñ 語 \u{1F399}".to_owned()),
+        hotwords: vec!["O'Brien, \"Ñ\"".to_owned(), "語".to_owned()],
+        channels: Channels::Separate,
+        audio_track: Some(AudioTrack::Language("spa".to_owned())),
         word_timestamps: true,
     }
 }
@@ -40,6 +48,7 @@ async fn a_job_comes_back_as_it_was_accepted() {
             assert_eq!(job.trace, trace());
             assert_eq!((job.state, job.transcript_version), (JobState::Queued, 1));
             assert_eq!((job.processed_ms, job.processing_ms, job.audio_ms), (0, 0, None));
+            assert_eq!((job.time_left_ms, job.statistics), (None, Statistics::default()));
             assert_eq!((job.spoken_language, job.failure, job.warnings), (None, None, vec![]));
             assert_eq!((job.started_at, job.finished_at), (None, None));
         }
@@ -57,7 +66,7 @@ async fn each_change_touches_the_columns_it_names_and_no_others() {
         let tx = db.begin().await.unwrap();
         let now = tx.now();
         jobs::start(&tx, queued.job).await.unwrap();
-        jobs::note_progress(&tx, queued.job, 4_000, None).await.unwrap();
+        jobs::note_progress(&tx, queued.job, reached(4_000, None)).await.unwrap();
         jobs::note_language(&tx, queued.job, Language::ENGLISH).await.unwrap();
         jobs::add_processing(&tx, queued.job, 700).await.unwrap();
         jobs::add_processing(&tx, queued.job, 300).await.unwrap();
@@ -68,14 +77,48 @@ async fn each_change_touches_the_columns_it_names_and_no_others() {
         assert_eq!(running.spoken_language, Some(Language::ENGLISH));
 
         let tx = db.begin().await.unwrap();
-        jobs::note_progress(&tx, queued.job, 6_000, Some(10 * 60 * 60 * 1_000)).await.unwrap();
+        let timed = Progress { time_left_ms: Some(5 << 32), ..reached(6_000, Some(10 * 60 * 60 * 1_000)) };
+        jobs::note_progress(&tx, queued.job, timed).await.unwrap();
         tx.commit().await.unwrap();
         let further = queued.look(db).await;
         assert_eq!((further.processed_ms, further.audio_ms), (6_000, Some(36_000_000)));
+        assert_eq!(further.time_left_ms, Some(5 << 32));
         assert_eq!(further.started_at, running.started_at);
+
+        let tx = db.begin().await.unwrap();
+        jobs::forget_time_left(&tx, queued.job).await.unwrap();
+        tx.commit().await.unwrap();
+        let forgotten = queued.look(db).await;
+        assert_eq!((forgotten.time_left_ms, forgotten.processed_ms), (None, 6_000));
 
         let untouched = bystander.look(db).await;
         assert_eq!((untouched.state, untouched.processed_ms, untouched.processing_ms), (JobState::Queued, 0, 0));
+    })
+    .await;
+}
+
+const fn reached(processed_ms: u64, audio_ms: Option<u64>) -> Progress {
+    Progress { processed_ms, audio_ms, time_left_ms: None }
+}
+
+#[tokio::test]
+async fn statistics_add_up_over_a_job_and_go_with_what_is_rolled_back() {
+    on_each_engine(async |engine| {
+        let db = &engine.db;
+        let queued = queued_job(db).await;
+        let first = Statistics { speech_ms: 5 << 32, windows: 2, dropped_loops: 1, ..Statistics::default() };
+        let second = Statistics { speech_ms: 1, hotter_windows: 1, dropped_phantoms: 4, ..Statistics::default() };
+        for (more, kept) in [(first, true), (first, false), (second, true)] {
+            let tx = db.begin().await.unwrap();
+            let job = jobs::lock(&tx, queued.job).await.unwrap().unwrap();
+            jobs::add_statistics(&tx, &job, more).await.unwrap();
+            if kept {
+                tx.commit().await.unwrap();
+            }
+        }
+        let mut sum = first;
+        sum += second;
+        assert_eq!(queued.look(db).await.statistics, sum);
     })
     .await;
 }

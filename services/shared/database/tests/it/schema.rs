@@ -1,9 +1,13 @@
 //! The schema goes up, all the way down, and up again.
 
 use escriba_database::Database;
+use escriba_domain::{Channels, JobId, Statistics};
 use escriba_test_support::databases;
 
-use crate::{engines::on_each_engine, rows::queued_job};
+use crate::{
+    engines::on_each_engine,
+    rows::{Queued, queued_job},
+};
 
 /// A table, index or constraint that `down` forgot would stop the second `up`.
 #[tokio::test]
@@ -18,6 +22,25 @@ async fn the_schema_goes_down_to_nothing_and_works_again_after_that() {
         assert_eq!(engine.rows_of("jobs").await, 1, "what was there before is gone");
         assert_ne!(after.job, before.job);
         after.look(db).await;
+    })
+    .await;
+}
+
+/// As a gateway of the release before writes one while this one starts.
+#[tokio::test]
+async fn a_job_that_knows_nothing_of_newer_columns_gets_what_was_usual() {
+    on_each_engine(async |engine| {
+        let db = &engine.db;
+        let queued = queued_job(db).await;
+        let older = JobId::new();
+        let columns = "workspace_id, media_id, state, task, model, lane, word_timestamps, warnings, trace_context, \
+                       created_at";
+        let sql = format!("INSERT INTO jobs (id, {columns}) SELECT $1, {columns} FROM jobs");
+        assert_eq!(engine.execute(&sql, vec![older.as_uuid().into()]).await, 1);
+        let job = Queued { job: older, ..queued }.look(db).await;
+        assert_eq!((job.options.languages, job.options.hotwords), (vec![], vec![]));
+        assert_eq!((job.options.channels, job.options.multilingual), (Channels::Mix, false));
+        assert_eq!((job.options.audio_track, job.statistics), (None, Statistics::default()));
     })
     .await;
 }

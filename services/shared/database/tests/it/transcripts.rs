@@ -1,6 +1,10 @@
 //! Segments: written once each, read back in the order of the recording.
 
-use escriba_database::{Database, jobs, transcripts};
+use escriba_database::{
+    Database,
+    jobs::{self, Progress},
+    transcripts,
+};
 use escriba_domain::{JobId, Language, Segment};
 use escriba_test_support::segment;
 use futures_util::TryStreamExt;
@@ -20,7 +24,14 @@ async fn segments_come_back_whole_whatever_they_hold() {
     on_each_engine(async |engine| {
         let db = &engine.db;
         let queued = queued_job(db).await;
-        let silent = Segment { language: None, words: vec![], text: String::new(), avg_logprob: -17.5, ..segment(1) };
+        let silent = Segment {
+            language: None,
+            channel: None,
+            words: vec![],
+            text: String::new(),
+            avg_logprob: -17.5,
+            ..segment(1)
+        };
         let odd = Segment { text: "\"'; DROP TABLE jobs; -- \u{1F600}\n".to_owned(), ..segment(2) };
         let written = vec![segment(0), silent, odd];
         let tx = db.begin().await.unwrap();
@@ -106,7 +117,8 @@ async fn what_is_said_of_a_transcript_comes_from_its_job() {
 
         let tx = db.begin().await.unwrap();
         jobs::note_language(&tx, queued.job, Language::ENGLISH).await.unwrap();
-        jobs::note_progress(&tx, queued.job, 0, Some(9_000)).await.unwrap();
+        let progress = Progress { processed_ms: 0, audio_ms: Some(9_000), time_left_ms: None };
+        jobs::note_progress(&tx, queued.job, progress).await.unwrap();
         tx.commit().await.unwrap();
         let head = transcripts::find(db, queued.workspace, queued.job).await.unwrap().unwrap();
         assert_eq!((head.language, head.audio_ms), (Some(Language::ENGLISH), Some(9_000)));
