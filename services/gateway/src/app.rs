@@ -18,6 +18,7 @@ mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
 pub mod hold;
+pub mod pace;
 pub mod receive_media;
 pub mod release_chunk;
 pub mod renew_lease;

@@ -46,8 +46,10 @@ fn add_examples(operation: &mut Value) {
     }
     if operation["operationId"] == "createJob" {
         operation["requestBody"]["content"]["multipart/form-data"]["example"] = json!({
-            "language": "auto",
-            "prompt": "Escriba, JetStream, Traefik",
+            "languages": "en,es",
+            "prompt": "A talk about message queues.",
+            "hotwords": "Escriba, JetStream, Traefik",
+            "channels": "mix",
             "word_timestamps": true,
             "media": "(the recording's bytes)",
         });
@@ -75,7 +77,7 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
     match essence {
         "application/problem+json" => Some(problem(status)),
         "text/event-stream" => Some(json!([{
-            "job_id": EXAMPLE_ID, "processed": 5.5, "duration": 11.0, "speed": 9.4
+            "job_id": EXAMPLE_ID, "processed": 5.5, "duration": 11.0, "speed": 9.4, "time_left": 0.6
         }])),
         "application/x-subrip" => Some(json!("1\n00:00:00,320 --> 00:00:02,160\nAnd so my fellow Americans,\n\n")),
         "text/vtt" => Some(json!("WEBVTT\n\n00:00:00.320 --> 00:00:02.160\nAnd so my fellow Americans,\n\n")),
@@ -99,6 +101,7 @@ fn transcript() -> Value {
             "end": 2.16,
             "text": "And so my fellow Americans,",
             "language": "en",
+            "channel": null,
             "avg_logprob": -0.21,
             "no_speech_prob": 0.02,
         }],

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use escriba_domain::Lane;
-use escriba_events::{JobEvent, lane_from_proto, task_from_proto, v1};
+use escriba_events::{JobEvent, lane_from_proto, statistics_from_proto, task_from_proto, v1};
 
 use poem_openapi::{
     Object, Union,
@@ -11,7 +11,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
-use super::job_view::{WarningView, seconds};
+use super::job_view::{StatisticsView, WarningView, seconds};
 use crate::app::follow_job::Happening;
 
 /// One event. The stream's `event:` line names its kind.
@@ -57,8 +57,10 @@ pub(super) struct JobProgressView {
     processed: f64,
     /// The recording's length in seconds, once known.
     duration: Option<f64>,
-    /// Seconds of recording transcribed a second.
+    /// Seconds of recording transcribed a second; 0 while that is unknown.
     speed: f64,
+    /// About how many seconds until the recording is transcribed; null while that cannot be told.
+    time_left: Option<f64>,
 }
 
 /// `job.segments_added`
@@ -76,7 +78,10 @@ pub(super) struct SegmentView {
     start: f64,
     end: f64,
     text: String,
+    /// The language of this segment.
     language: Option<String>,
+    /// The recording's channel, counted from 1; null when its channels were mixed.
+    channel: Option<u32>,
     /// Empty unless word timestamps were asked for.
     words: Vec<WordView>,
 }
@@ -101,6 +106,8 @@ pub(super) struct CompletedView {
     processing_time: f64,
     segment_count: u64,
     warnings: Vec<WarningView>,
+    /// What recognition took and what it left out.
+    statistics: StatisticsView,
 }
 
 /// `job.failed`
@@ -181,6 +188,7 @@ fn progress_view(progress: v1::JobProgress) -> EventView {
         processed: seconds(progress.processed_ms),
         duration: (progress.audio_ms > 0).then(|| seconds(progress.audio_ms)),
         speed: (progress.speed * 100.0).round() / 100.0,
+        time_left: progress.time_left_ms.map(seconds),
     })
 }
 
@@ -213,6 +221,7 @@ fn event_view(event: JobEvent) -> EventView {
                 .into_iter()
                 .map(|warning| WarningView { code: warning.code, message: warning.message })
                 .collect(),
+            statistics: completed.statistics.map(statistics_from_proto).unwrap_or_default().into(),
         }),
         JobEvent::Failed(failed) => {
             EventView::Failed(FailedView { job_id: failed.job_id, code: failed.code, message: failed.message })
@@ -234,6 +243,7 @@ fn segment_view(segment: v1::Segment) -> SegmentView {
         end: seconds(segment.end_ms),
         text: segment.text,
         language: present(segment.language),
+        channel: Some(segment.channel).filter(|channel| *channel > 0),
         words: words.collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use escriba_database::jobs::Job;
+use escriba_domain::{JobOptions, JobState, Statistics};
 use poem_openapi::{Object, types::Example};
 use uuid::Uuid;
 
@@ -32,6 +33,8 @@ pub(super) struct JobView {
     error: Option<ErrorView>,
     /// What is odd about a result that was produced all the same.
     warnings: Vec<WarningView>,
+    /// What recognition took and what it left out; while the job runs, so far.
+    statistics: StatisticsView,
     /// Grows at each edit of the transcript.
     transcript_version: u32,
 }
@@ -52,12 +55,22 @@ pub(super) struct MediaView {
 pub(super) struct OptionsView {
     /// A language code; null means it is detected.
     language: Option<String>,
+    /// The language codes to choose from when it is detected; empty means all.
+    languages: Vec<String>,
+    /// Whether the language is detected anew throughout the recording.
+    multilingual: bool,
     /// `transcribe` or `translate`.
     task: String,
     model: String,
     /// `interactive` or `batch`.
     lane: String,
     prompt: Option<String>,
+    /// Words and names to expect everywhere in the recording.
+    hotwords: Vec<String>,
+    /// `mix`: all channels are heard as one; `separate`: each is transcribed on its own.
+    channels: String,
+    /// The audio track asked for, by its number from 1 or its language; null: the one most likely meant.
+    audio_track: Option<String>,
     word_timestamps: bool,
 }
 
@@ -69,6 +82,29 @@ pub(super) struct ProgressView {
     processed: f64,
     /// 0 to 1; null while the recording's length is unknown.
     ratio: Option<f64>,
+    /// About how many seconds until the recording is transcribed; null while that cannot be told, and when the job does
+    /// not run.
+    time_left: Option<f64>,
+}
+
+/// What recognition took, and what it left out of the transcript.
+#[derive(Debug, Object)]
+#[oai(rename = "JobStatistics")]
+pub(super) struct StatisticsView {
+    /// Seconds of the recording in which somebody speaks. Channels that are transcribed separately count separately.
+    speech: f64,
+    /// Stretches of speech, of at most half a minute, that were recognised.
+    windows: u32,
+    /// How many of these were recognised again with all the context the model can take in.
+    full_context_windows: u32,
+    /// How many of these were recognised again at a higher temperature, because the first result was poor.
+    hotter_windows: u32,
+    /// How many of these turned out to hold no speech.
+    silent_windows: u32,
+    /// Segments left out because they only repeat themselves.
+    dropped_loops: u32,
+    /// Segments left out because nobody seems to speak there: remarks and stock phrases that models make up.
+    dropped_phantoms: u32,
 }
 
 /// A stable code and a sentence for a person.
@@ -107,7 +143,8 @@ impl From<Job> for JobView {
         let duration = job.audio_ms.map(seconds);
         let processing_time = seconds(job.processing_ms);
         let processed = seconds(job.processed_ms);
-        let completed = job.state == escriba_domain::JobState::Completed;
+        let completed = job.state == JobState::Completed;
+        let time_left = job.time_left_ms.filter(|_| job.state == JobState::Running).map(seconds);
         let share = |of: f64| duration.filter(|duration| *duration > 0.0).map(|duration| of / duration);
         Self {
             id: job.id.as_uuid(),
@@ -123,6 +160,7 @@ impl From<Job> for JobView {
             progress: ProgressView {
                 processed,
                 ratio: if completed { Some(1.0) } else { share(processed).map(|ratio| ratio.min(1.0)) },
+                time_left,
             },
             language: job.spoken_language.or(job.options.language).map(|language| language.to_string()),
             error: job.failure.map(|failure| ErrorView { code: failure.code, message: failure.message }),
@@ -131,15 +169,41 @@ impl From<Job> for JobView {
                 .into_iter()
                 .map(|warning| WarningView { code: warning.code, message: warning.message })
                 .collect(),
+            statistics: job.statistics.into(),
             transcript_version: job.transcript_version,
-            options: OptionsView {
-                language: job.options.language.map(|language| language.to_string()),
-                task: job.options.task.to_string(),
-                model: job.options.model.to_string(),
-                lane: job.options.lane.to_string(),
-                prompt: job.options.prompt,
-                word_timestamps: job.options.word_timestamps,
-            },
+            options: job.options.into(),
+        }
+    }
+}
+
+impl From<JobOptions> for OptionsView {
+    fn from(options: JobOptions) -> Self {
+        Self {
+            language: options.language.map(|language| language.to_string()),
+            languages: options.languages.iter().map(ToString::to_string).collect(),
+            multilingual: options.multilingual,
+            task: options.task.to_string(),
+            model: options.model.to_string(),
+            lane: options.lane.to_string(),
+            prompt: options.prompt,
+            hotwords: options.hotwords,
+            channels: options.channels.to_string(),
+            audio_track: options.audio_track.map(|track| track.to_string()),
+            word_timestamps: options.word_timestamps,
+        }
+    }
+}
+
+impl From<Statistics> for StatisticsView {
+    fn from(statistics: Statistics) -> Self {
+        Self {
+            speech: seconds(statistics.speech_ms),
+            windows: statistics.windows,
+            full_context_windows: statistics.full_context_windows,
+            hotter_windows: statistics.hotter_windows,
+            silent_windows: statistics.silent_windows,
+            dropped_loops: statistics.dropped_loops,
+            dropped_phantoms: statistics.dropped_phantoms,
         }
     }
 }
@@ -157,10 +221,15 @@ impl Example for JobView {
             media: MediaView { id: EXAMPLE_ID, bytes: 176_128, sha256: "5e".repeat(32) },
             options: OptionsView {
                 language: None,
+                languages: vec!["en".to_owned(), "es".to_owned()],
+                multilingual: false,
                 task: "transcribe".to_owned(),
                 model: "base".to_owned(),
                 lane: "interactive".to_owned(),
                 prompt: None,
+                hotwords: vec!["Escriba".to_owned(), "JetStream".to_owned()],
+                channels: "mix".to_owned(),
+                audio_track: None,
                 word_timestamps: true,
             },
             created_at,
@@ -169,10 +238,11 @@ impl Example for JobView {
             duration: Some(11.0),
             processing_time: 1.3,
             real_time_factor: Some(0.118),
-            progress: ProgressView { processed: 11.0, ratio: Some(1.0) },
+            progress: ProgressView { processed: 11.0, ratio: Some(1.0), time_left: None },
             language: Some("en".to_owned()),
             error: None,
             warnings: Vec::new(),
+            statistics: Statistics { speech_ms: 9_480, windows: 1, ..Statistics::default() }.into(),
             transcript_version: 1,
         }
     }

@@ -1,8 +1,12 @@
-//! The form that submits a job. Its parts may come in any order; the recording streams through.
+//! The form that submits a job. Its parts may come in any order; the recording streams through. What its options mean
+//! is in `options.rs`, how the `OpenAPI` document describes it in `schema.rs`.
+
+mod options;
+mod schema;
 
 use bytes::Bytes;
 use escriba_database::media::Media;
-use escriba_domain::{ErrorKind, JobOptions, Lane, ModelName, Task, WorkspaceId};
+use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
 use futures_util::Stream;
 use poem::{
     FromRequest, Request, RequestBody,
@@ -10,7 +14,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaRequest, Registry},
 };
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
@@ -40,7 +44,7 @@ impl UploadForm {
     /// Reads the whole form. Options that come before the recording are checked before it is taken; nothing stays in
     /// storage when anything is wrong.
     pub(super) async fn receive(mut self, app: &App, workspace: WorkspaceId) -> Result<Received, Failure> {
-        let mut options = defaults(app);
+        let mut options = options::defaults(app);
         let mut media = None;
         let read = self.read(app, workspace, &mut options, &mut media).await;
         let checked = read.and_then(|()| check(app, &options));
@@ -71,7 +75,7 @@ impl UploadForm {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
                 let text = read_option(field, &name).await?;
-                set_option(options, &name, &text)?;
+                options::set(options, &name, &text)?;
                 continue;
             }
             if media.is_some() {
@@ -115,41 +119,6 @@ async fn read_option(field: Field, name: &str) -> Result<String, Failure> {
         .map_err(|_| invalid("option_not_text", &format!("The form's part `{name}` is not UTF-8 text.")))
 }
 
-fn defaults(app: &App) -> JobOptions {
-    JobOptions {
-        language: None,
-        task: Task::Transcribe,
-        model: app.models[0].clone(),
-        lane: Lane::Interactive,
-        prompt: None,
-        word_timestamps: false,
-    }
-}
-
-fn set_option(options: &mut JobOptions, name: &str, text: &str) -> Result<(), Failure> {
-    let wrong = |detail: String| invalid("option_invalid", &format!("The option `{name}` is wrong: {detail}."));
-    let value = text.trim();
-    match name {
-        "language" if matches!(value, "" | "auto") => options.language = None,
-        "language" => options.language = Some(value.parse().map_err(|error| wrong(format!("{error}")))?),
-        "task" => options.task = value.parse().map_err(wrong)?,
-        "model" => options.model = value.parse::<ModelName>().map_err(|error| wrong(error.to_string()))?,
-        "lane" => options.lane = value.parse().map_err(wrong)?,
-        "prompt" => options.prompt = (!value.is_empty()).then(|| value.to_owned()),
-        "word_timestamps" => {
-            options.word_timestamps = value.parse().map_err(|_| wrong("use `true` or `false`".to_owned()))?;
-        }
-        _ => {
-            let detail = format!(
-                "The form's part `{name}` is unknown. Known are media, language, task, model, lane, prompt and \
-                 word_timestamps."
-            );
-            return Err(invalid("option_unknown", &detail));
-        }
-    }
-    Ok(())
-}
-
 fn check(app: &App, options: &JobOptions) -> Result<(), Failure> {
     check_options(app, options).map_err(|error| {
         debug_assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -166,7 +135,7 @@ impl<'a> ApiExtractor<'a> for UploadForm {
     fn register(_registry: &mut Registry) {}
 
     fn request_meta() -> Option<MetaRequest> {
-        let content = vec![MetaMediaType { content_type: CONTENT_TYPE, schema: schema() }];
+        let content = vec![MetaMediaType { content_type: CONTENT_TYPE, schema: schema::form() }];
         Some(MetaRequest { description: Some("The recording and its options."), content, required: true })
     }
 
@@ -177,47 +146,4 @@ impl<'a> ApiExtractor<'a> for UploadForm {
     ) -> poem::Result<Self> {
         Ok(Self(<Multipart as FromRequest>::from_request(request, body).await?))
     }
-}
-
-/// The form's parts, for the `OpenAPI` document.
-fn schema() -> MetaSchemaRef {
-    let text = |description, default: Option<&str>| {
-        let schema = MetaSchema {
-            description: Some(description),
-            default: default.map(Into::into),
-            ..MetaSchema::new("string")
-        };
-        MetaSchemaRef::Inline(Box::new(schema))
-    };
-    let one_of = |description, default: &str, values: Vec<serde_json::Value>| {
-        let schema = MetaSchema {
-            description: Some(description),
-            default: Some(default.into()),
-            enum_items: values,
-            ..MetaSchema::new("string")
-        };
-        MetaSchemaRef::Inline(Box::new(schema))
-    };
-    let words = MetaSchema {
-        description: Some("Whether the transcript should have the times of each word."),
-        default: Some(false.into()),
-        ..MetaSchema::new("boolean")
-    };
-    let media = MetaSchema {
-        description: Some("The recording: any audio or video file."),
-        ..MetaSchema::new_with_format("string", "binary")
-    };
-    let tasks = Task::ALL.iter().map(|task| task.as_str().into()).collect();
-    let lanes = Lane::ALL.iter().map(|lane| lane.as_str().into()).collect();
-    let properties = vec![
-        ("language", text("A language code such as `en` or `es`, or `auto` to detect it.", Some("auto"))),
-        ("task", one_of("Text in the language spoken, or in English.", "transcribe", tasks)),
-        ("model", text("One of the models this server offers. Left out: its default.", None)),
-        ("lane", one_of("Whether somebody waits for it.", "interactive", lanes)),
-        ("prompt", text("Names and terms that occur in the recording, at most 800 characters.", None)),
-        ("word_timestamps", MetaSchemaRef::Inline(Box::new(words))),
-        ("media", MetaSchemaRef::Inline(Box::new(media))),
-    ];
-    let form = MetaSchema { properties, required: vec!["media"], ..MetaSchema::new("object") };
-    MetaSchemaRef::Inline(Box::new(form))
 }

@@ -1,7 +1,7 @@
 //! Segments became final: they, the point to resume from, and their event commit together, once.
 
 use escriba_database::{DatabaseError, chunks, jobs, outbox, transcripts};
-use escriba_domain::{Language, Segment};
+use escriba_domain::{Language, Segment, Statistics};
 use escriba_events::{event_message, job_segments_added};
 use escriba_runtime::trace_context;
 
@@ -17,6 +17,8 @@ pub struct Finished {
     /// Everything before this is in these segments or earlier ones.
     pub through_ms: u64,
     pub language: Option<Language>,
+    /// What recognising these took.
+    pub statistics: Statistics,
 }
 
 pub async fn commit_segments(app: &App, claimed: Claimed, finished: Finished) -> Result<Held<()>, DatabaseError> {
@@ -34,12 +36,16 @@ pub async fn commit_segments(app: &App, claimed: Claimed, finished: Finished) ->
     // A repeat of what is committed already adds nothing and tells nobody.
     let new: Vec<Segment> =
         finished.segments.into_iter().filter(|segment| segment.index >= chunk.segment_count).collect();
+    let advances = !new.is_empty() || finished.through_ms > chunk.through_ms;
+    if advances {
+        jobs::add_statistics(&tx, &job, finished.statistics).await?;
+    }
     if let Some(last) = new.last() {
         transcripts::insert(&tx, job.id, chunk.id, &new).await?;
         let event = job_segments_added(job.workspace, job.id, chunk.id, &new);
         outbox::append(&tx, event_message(&event, tx.now(), &trace_context::current())).await?;
         chunks::advance(&tx, chunk.id, finished.through_ms, last.index + 1).await?;
-    } else if finished.through_ms > chunk.through_ms {
+    } else if advances {
         chunks::advance(&tx, chunk.id, finished.through_ms, chunk.segment_count).await?;
     }
     tx.commit().await?;

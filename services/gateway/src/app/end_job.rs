@@ -27,6 +27,7 @@ pub(super) async fn end_job(
                 processing_ms: job.processing_ms,
                 segment_count: chunks::count_segments(tx, job.id).await?,
                 warnings: warnings.clone(),
+                statistics: job.statistics,
             };
             job_completed(job.workspace, job.id, &completion)
         }

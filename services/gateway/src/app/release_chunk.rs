@@ -29,6 +29,7 @@ pub async fn release_chunk(app: &App, claimed: Claimed, processing_ms: u64) -> R
 /// Queues the chunk again and rings for it.
 pub(super) async fn put_back(tx: &Transaction, job: &Job, chunk: &Chunk, attempt: u32) -> Result<(), DatabaseError> {
     chunks::requeue(tx, chunk, attempt).await?;
+    jobs::forget_time_left(tx, job.id).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
         job_id: job.id,

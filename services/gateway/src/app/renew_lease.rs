@@ -14,8 +14,10 @@ pub struct Progress {
     pub processed_ms: u64,
     /// The length of the recording, once known.
     pub audio_ms: Option<u64>,
-    /// Milliseconds of recording transcribed a millisecond of work.
+    /// Milliseconds of recording transcribed a millisecond of work; 0 while that is unknown.
     pub speed: f64,
+    /// How long the rest takes at this speed; `None` while it cannot be told.
+    pub time_left_ms: Option<u64>,
 }
 
 pub async fn renew_lease(app: &App, claimed: Claimed, progress: Progress) -> Result<Held<()>, DatabaseError> {
@@ -25,7 +27,8 @@ pub async fn renew_lease(app: &App, claimed: Claimed, progress: Progress) -> Res
         Held::No(lost) => return Ok(Held::No(lost)),
     };
     chunks::renew(&tx, claimed.chunk, LEASE_TIME).await?;
-    jobs::note_progress(&tx, job.id, progress.processed_ms, progress.audio_ms).await?;
+    let Progress { processed_ms, audio_ms, time_left_ms, .. } = progress;
+    jobs::note_progress(&tx, job.id, jobs::Progress { processed_ms, audio_ms, time_left_ms }).await?;
     tx.commit().await?;
     tell(app, job.workspace, job.id, progress).await;
     Ok(Held::Yes(()))
@@ -38,6 +41,7 @@ async fn tell(app: &App, workspace: WorkspaceId, job: JobId, progress: Progress)
         processed_ms: progress.processed_ms,
         audio_ms: progress.audio_ms.unwrap_or(0),
         speed: progress.speed,
+        time_left_ms: progress.time_left_ms,
     };
     app.messaging.tell_progress(workspace, job, &message).await;
 }

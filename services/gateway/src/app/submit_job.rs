@@ -1,7 +1,9 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
 use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
-use escriba_domain::{ErrorKind, JobId, JobOptions, MAX_PROMPT_CHARS, ModelName};
+use escriba_domain::{
+    ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
+};
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued, work_message};
 use escriba_runtime::trace_context;
 
@@ -13,8 +15,20 @@ pub enum SubmitError {
     ModelNotOffered { asked: ModelName, offered: String },
     #[error("The prompt has {chars} characters; at most {MAX_PROMPT_CHARS} are taken.")]
     PromptTooLong { chars: usize },
+    #[error("The prompt and the hotwords have {chars} characters together; at most {MAX_PROMPT_CHARS} are taken.")]
+    HintsTooLong { chars: usize },
+    #[error("The hotword `{word}` has {chars} characters; at most {MAX_HOTWORD_CHARS} are taken.")]
+    HotwordTooLong { word: String, chars: usize },
     #[error("The model `{0}` knows English alone. Leave the language out, ask for `en`, or use a multilingual model.")]
     EnglishOnly(ModelName),
+    #[error(
+        "`language` says which language is spoken, and `languages` lists those to choose from. Send one of the two."
+    )]
+    LanguageGivenAndOpen,
+    #[error(
+        "`language` holds the whole recording to one language, and `multilingual` lets it change. Send one of the two."
+    )]
+    LanguageFixedAndChanging,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -22,7 +36,13 @@ pub enum SubmitError {
 impl SubmitError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::ModelNotOffered { .. } | Self::PromptTooLong { .. } | Self::EnglishOnly(_) => ErrorKind::Invalid,
+            Self::ModelNotOffered { .. }
+            | Self::PromptTooLong { .. }
+            | Self::HintsTooLong { .. }
+            | Self::HotwordTooLong { .. }
+            | Self::EnglishOnly(_)
+            | Self::LanguageGivenAndOpen
+            | Self::LanguageFixedAndChanging => ErrorKind::Invalid,
             Self::Database(error) => error.kind(),
         }
     }
@@ -34,12 +54,34 @@ pub fn check_options(app: &App, options: &JobOptions) -> Result<(), SubmitError>
         let offered: Vec<_> = app.models.iter().map(ModelName::as_str).collect();
         return Err(SubmitError::ModelNotOffered { asked: options.model.clone(), offered: offered.join(", ") });
     }
-    let chars = options.prompt.as_deref().map_or(0, |prompt| prompt.chars().count());
-    if chars > MAX_PROMPT_CHARS {
-        return Err(SubmitError::PromptTooLong { chars });
+    check_hints(options)?;
+    check_languages(options)
+}
+
+fn check_hints(options: &JobOptions) -> Result<(), SubmitError> {
+    for word in &options.hotwords {
+        let chars = word.chars().count();
+        if chars > MAX_HOTWORD_CHARS {
+            return Err(SubmitError::HotwordTooLong { word: word.clone(), chars });
+        }
     }
-    let other_language = options.language.is_some_and(|language| language.code() != "en");
-    if other_language && options.model.is_english_only() {
+    let chars = hint_chars(options.prompt.as_deref(), &options.hotwords);
+    if chars <= MAX_PROMPT_CHARS {
+        return Ok(());
+    }
+    let prompt_alone = options.hotwords.is_empty();
+    Err(if prompt_alone { SubmitError::PromptTooLong { chars } } else { SubmitError::HintsTooLong { chars } })
+}
+
+fn check_languages(options: &JobOptions) -> Result<(), SubmitError> {
+    if options.language.is_some() && !options.languages.is_empty() {
+        return Err(SubmitError::LanguageGivenAndOpen);
+    }
+    if options.language.is_some() && options.multilingual {
+        return Err(SubmitError::LanguageFixedAndChanging);
+    }
+    let another = options.language.iter().chain(&options.languages).any(|&language| language != Language::ENGLISH);
+    if (another || options.multilingual) && options.model.is_english_only() {
         return Err(SubmitError::EnglishOnly(options.model.clone()));
     }
     Ok(())

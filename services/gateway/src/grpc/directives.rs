@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use escriba_database::{DatabaseError, jobs::Failure};
-use escriba_domain::ErrorKind;
-use escriba_events::{segment_from_proto, task_to_proto, warning_from_proto};
+use escriba_domain::{ErrorKind, Language};
+use escriba_events::{channels_to_proto, segment_from_proto, statistics_from_proto, task_to_proto, warning_from_proto};
 use escriba_proto::v1::{self, Directive, directive::Body, refused::Reason};
 use tonic::Status;
 
@@ -18,15 +18,22 @@ use crate::app::{
 
 pub(super) fn proceed(grant: &Grant, media_key: String) -> Directive {
     let options = &grant.job.options;
-    let language = grant.job.spoken_language.or(options.language);
+    // A recording that changes its language is not held to the one it began with.
+    let settled = grant.job.spoken_language.filter(|_| !options.multilingual);
+    let language = settled.or(options.language);
     directive(Body::Proceed(v1::Proceed {
         lease: grant.lease,
         lease_ms: millis(LEASE_TIME),
         options: Some(v1::Options {
-            language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
+            language: language.map(code).unwrap_or_default(),
+            languages: options.languages.iter().copied().map(code).collect(),
+            multilingual: options.multilingual,
             task: task_to_proto(options.task).into(),
             model: options.model.to_string(),
             prompt: options.prompt.clone().unwrap_or_default(),
+            hotwords: options.hotwords.clone(),
+            channels: channels_to_proto(options.channels).into(),
+            audio_track: options.audio_track.as_ref().map(ToString::to_string).unwrap_or_default(),
             word_timestamps: options.word_timestamps,
         }),
         media_key,
@@ -56,6 +63,7 @@ pub(super) fn finished(segments: v1::Segments) -> Finished {
         segments: segments.segments.into_iter().map(segment_from_proto).collect(),
         through_ms: segments.through_ms,
         language: segments.language.parse().ok(),
+        statistics: segments.statistics.map(statistics_from_proto).unwrap_or_default(),
     }
 }
 
@@ -89,6 +97,10 @@ pub(super) fn status(error: &DatabaseError) -> Status {
 
 const fn directive(body: Body) -> Directive {
     Directive { body: Some(body) }
+}
+
+fn code(language: Language) -> String {
+    language.code().to_owned()
 }
 
 fn millis(time: Duration) -> u64 {

@@ -17,6 +17,7 @@ use crate::app::{
     complete_chunk::complete_chunk,
     fail_chunk::fail_chunk,
     hold::{Claimed, Held},
+    pace::Pace,
     release_chunk::release_chunk,
     renew_lease::{Progress, renew_lease, shorten_lease},
 };
@@ -30,8 +31,7 @@ pub(super) struct Session {
 /// What the worker of this stream holds.
 struct Holding {
     claimed: Claimed,
-    since: Instant,
-    resume_ms: u64,
+    pace: Pace,
     /// From the container, until decoding says better.
     audio_ms: Option<u64>,
 }
@@ -95,6 +95,7 @@ impl Session {
             Body::Claim(_) => Ok(Step::Continue(())),
             Body::Plan(plan) => {
                 holding.audio_ms = (plan.audio_ms > 0).then_some(plan.audio_ms);
+                holding.pace.begin(Instant::now());
                 Ok(Step::Continue(()))
             }
             Body::Progress(progress) => {
@@ -105,6 +106,7 @@ impl Session {
                 }
             }
             Body::Segments(segments) => {
+                holding.pace.end_window(segments.through_ms, Instant::now());
                 let held = commit_segments(&app, claimed, finished(segments)).await?;
                 Ok(self.committed(held, Step::Continue(())).await)
             }
@@ -133,8 +135,7 @@ impl Session {
             Claim::Granted(grant) => {
                 self.held = Some(Holding {
                     claimed: Claimed { job, chunk, lease: grant.lease },
-                    since: Instant::now(),
-                    resume_ms: grant.resume_ms,
+                    pace: Pace::resuming_at(grant.resume_ms),
                     audio_ms: grant.job.audio_ms,
                 });
                 let key = ObjectKey::Media { workspace: grant.job.workspace, media: grant.job.media };
@@ -172,9 +173,13 @@ impl Holding {
         if progress.audio_ms > 0 {
             self.audio_ms = Some(progress.audio_ms);
         }
-        let advanced = progress.processed_ms.saturating_sub(self.resume_ms);
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a recording are far below 2^52")]
-        let speed = advanced as f64 / 1000.0 / self.since.elapsed().as_secs_f64().max(0.001);
-        Progress { processed_ms: progress.processed_ms, audio_ms: self.audio_ms, speed }
+        let now = Instant::now();
+        self.pace.reach(progress.processed_ms, now);
+        Progress {
+            processed_ms: progress.processed_ms,
+            audio_ms: self.audio_ms,
+            speed: self.pace.speed().unwrap_or(0.0),
+            time_left_ms: self.audio_ms.and_then(|audio_ms| self.pace.time_left_ms(audio_ms, now)),
+        }
     }
 }

@@ -4,7 +4,7 @@ use escriba_database::transcripts;
 use escriba_domain::{ChunkId, ChunkState, JobId};
 use escriba_events::WorkItem;
 use escriba_gateway::app::hold::LEASE_TIME;
-use escriba_proto::v1::{Report, directive::Body as Answer, refused::Reason};
+use escriba_proto::v1::{Channels, Report, directive::Body as Answer, refused::Reason};
 use escriba_test_support::{eventually, segment};
 use futures_util::StreamExt;
 use tonic::Code;
@@ -30,6 +30,7 @@ async fn a_claim_is_answered_with_all_a_worker_needs() {
         let options = proceed.options.unwrap();
         assert_eq!((options.language.as_str(), options.model.as_str()), ("es", "base"));
         assert_eq!((options.prompt.as_str(), options.word_timestamps), ("nombres", true));
+        assert_eq!((options.channels(), options.audio_track.as_str()), (Channels::Mix, ""));
         assert!(gateway.folder().join("media-store").join(&proceed.media_key).is_file());
         assert_eq!(gateway.job(item.job_id).await["state"], "running");
 
@@ -40,6 +41,34 @@ async fn a_claim_is_answered_with_all_a_worker_needs() {
         .await;
         worker.commit(done(4_000)).await;
         assert!(worker.is_ended().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_hears_all_that_was_asked_for_and_a_successor_is_not_held_to_one_language() {
+    on_each_engine(async |gateway| {
+        let form = reqwest::multipart::Form::new()
+            .text("languages", "en,es")
+            .text("multilingual", "true")
+            .text("hotwords", "Escriba,Traefik")
+            .text("channels", "separate")
+            .text("audio_track", "2")
+            .part("media", media(b"12345"));
+        let item = gateway.submit_form(form).await;
+        let mut worker = Worker::claim(gateway, &item).await;
+        let first = worker.proceed.options.clone().unwrap();
+        assert_eq!((first.languages.as_slice(), first.multilingual), (&["en".to_owned(), "es".to_owned()][..], true));
+        assert_eq!((first.hotwords.join(" ").as_str(), first.channels()), ("Escriba Traefik", Channels::Separate));
+        assert_eq!((first.audio_track.as_str(), first.language.as_str()), ("2", ""));
+
+        worker.commit(segments(&[segment(0)], 2_000)).await;
+        assert_eq!(gateway.job(item.job_id).await["language"], "en", "it is known, for people");
+        worker.commit(released()).await;
+        let again = gateway.doorbell().await;
+        let mut worker = Worker::claim(gateway, &again).await;
+        assert_eq!(worker.proceed.options.clone().unwrap(), first);
+        worker.commit(done(2_000)).await;
     })
     .await;
 }

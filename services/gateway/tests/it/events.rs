@@ -1,7 +1,8 @@
 //! A job's events as a browser sees them.
 
 use escriba_domain::JobId;
-use escriba_test_support::{PATIENCE, segment};
+use escriba_proto::v1::Statistics;
+use escriba_test_support::{PATIENCE, eventually, segment};
 use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
 use reqwest::Method;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     stack::{Gateway, on_each_engine, problem},
-    worker::{Worker, done, progress, segments},
+    worker::{Worker, counted_segments, done, plan, progress, released, segments},
 };
 
 type Events = std::pin::Pin<Box<dyn Stream<Item = Event>>>;
@@ -80,6 +81,7 @@ async fn a_reader_sees_a_job_from_its_beginning_to_its_end_as_it_happens() {
             (first["text"].as_str(), first["words"].as_array().unwrap().len()),
             (Some("Sentence 0, añadida."), 2)
         );
+        assert_eq!((first["language"].as_str(), first["channel"].as_u64()), (Some("en"), Some(1)));
 
         worker.commit(done(4_000)).await;
         let last = rest(events).await;
@@ -90,6 +92,44 @@ async fn a_reader_sees_a_job_from_its_beginning_to_its_end_as_it_happens() {
         );
         let ids: Vec<u64> = [&queued, &started, &added, &last[0]].map(|event| event.id.parse().unwrap()).to_vec();
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_time_left_is_told_as_soon_as_it_can_be_and_forgotten_with_the_worker() {
+    on_each_engine(async |gateway| {
+        let item = gateway.submit().await;
+        let mut worker = Worker::claim(gateway, &item).await;
+        let mut events = follow(gateway, item.job_id, None).await;
+        next(&mut events).await;
+        next(&mut events).await;
+        worker.report(plan(0)).await;
+        // Nothing done yet; then something, of a recording whose length is not known; then of one that is long.
+        for (report, known) in [(progress(0, 0), false), (progress(10, 0), false), (progress(20, 1 << 40), true)] {
+            worker.report(report).await;
+            let heard = next(&mut events).await;
+            assert_eq!(heard.event, "job.progress");
+            assert_eq!(data(&heard)["time_left"].as_f64().is_some_and(|left| left > 0.0), known, "{}", heard.data);
+            let job = gateway.job(item.job_id).await;
+            assert_eq!(job["progress"]["time_left"], data(&heard)["time_left"], "whoever asks hears the same");
+        }
+        worker.commit(released()).await;
+        let again = gateway.doorbell().await;
+        eventually("nobody knows any more", async || {
+            gateway.job(item.job_id).await["progress"]["time_left"].is_null().then_some(())
+        })
+        .await;
+        let mut worker = Worker::claim(gateway, &again).await;
+        let counts = Statistics { speech_ms: 1_250, windows: 3, ..Statistics::default() };
+        worker.commit(counted_segments(&[segment(0)], 2_000, Some(counts))).await;
+        worker.commit(done(2_000)).await;
+        let last = rest(events).await;
+        let completed = data(last.last().unwrap());
+        assert_eq!(
+            (&completed["statistics"]["speech"], &completed["statistics"]["windows"]),
+            (&1.25.into(), &3.into())
+        );
     })
     .await;
 }

@@ -3,12 +3,13 @@
 use escriba_database::transcripts;
 use escriba_domain::Segment;
 use escriba_events::JobEvent;
+use escriba_proto::v1::Statistics;
 use escriba_test_support::segment;
 use futures_util::TryStreamExt;
 
 use crate::{
     stack::{Gateway, on_each_engine},
-    worker::{Worker, done, segments},
+    worker::{Worker, counted_segments, done, segments},
 };
 
 async fn transcript(gateway: &Gateway, job: escriba_domain::JobId) -> Vec<Segment> {
@@ -88,6 +89,41 @@ async fn silence_moves_the_point_to_resume_from_without_an_event() {
         worker.commit(done(30_000)).await;
         let names = gateway.event_names_until(item.job_id, "completed").await;
         assert_eq!(names, ["queued", "started", "completed"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn statistics_add_up_once_for_whatever_is_new() {
+    on_each_engine(async |gateway| {
+        let item = gateway.submit().await;
+        let mut worker = Worker::claim(gateway, &item).await;
+        let counts = Statistics { speech_ms: 1_500, windows: 1, dropped_loops: 2, ..Statistics::default() };
+        let all: Vec<Segment> = (0..3).map(segment).collect();
+        for _ in 0..3 {
+            worker.commit(counted_segments(&all[..2], 4_000, Some(counts))).await;
+        }
+        // Nothing but silence after all: it moves on without segments.
+        let silent = Statistics { speech_ms: 500, windows: 1, silent_windows: 1, ..Statistics::default() };
+        for _ in 0..2 {
+            worker.commit(counted_segments(&[], 5_000, Some(silent))).await;
+        }
+        worker.commit(segments(&all[2..], 6_000)).await;
+        worker.die();
+        let mut worker = Worker::resume(gateway, &item, 1).await;
+        worker.commit(counted_segments(&all[..2], 4_000, Some(counts))).await;
+        worker.commit(done(6_000)).await;
+
+        let job = gateway.job(item.job_id).await;
+        let expected = serde_json::json!({
+            "speech": 2.0, "windows": 2, "full_context_windows": 0, "hotter_windows": 0, "silent_windows": 1,
+            "dropped_loops": 2, "dropped_phantoms": 0,
+        });
+        assert_eq!(job["statistics"], expected);
+        let events = gateway.events_until(item.job_id, "completed").await;
+        let Some(JobEvent::Completed(completed)) = events.last() else { panic!("it ends with its completion") };
+        let sum = Statistics { speech_ms: 2_000, windows: 2, silent_windows: 1, dropped_loops: 2, ..counts };
+        assert_eq!(completed.statistics, Some(sum));
     })
     .await;
 }

@@ -57,7 +57,7 @@ struct Process {
 struct Doorbells(mpsc::UnboundedSender<WorkItem>);
 
 impl WorkHandler for Doorbells {
-    async fn handle(&self, item: WorkItem, _slot: usize) -> Settlement {
+    async fn handle(&self, item: WorkItem) -> Settlement {
         self.0.send(item).ok();
         Settlement::Done
     }
@@ -88,7 +88,7 @@ impl Gateway {
         drop(tx);
         let (sender, doorbells) = mpsc::unbounded_channel();
         let ringing = CancellationToken::new();
-        let runner = WorkRunner { messaging: messaging.clone(), model: "base".parse().unwrap(), slots: 1 };
+        let runner = WorkRunner { messaging: messaging.clone(), models: vec!["base".parse().unwrap()], slots: 1 };
         let runner = tokio::spawn(runner.run(Doorbells(sender), ringing.clone()));
         let http = Client::new();
         Self { db, messaging, nats, key, workspace, database, folder, http, process, doorbells, ringing, runner }

@@ -31,7 +31,8 @@ async fn an_upload_is_accepted_and_queued() {
         let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(job["media"]["sha256"], hash);
         let options = serde_json::json!({
-            "language": "es", "task": "translate", "model": "base", "lane": "batch", "prompt": "Escriba, año",
+            "language": "es", "languages": [], "multilingual": false, "task": "translate", "model": "base",
+            "lane": "batch", "prompt": "Escriba, año", "hotwords": [], "channels": "mix", "audio_track": null,
             "word_timestamps": true,
         });
         assert_eq!(job["options"], options);
@@ -58,6 +59,28 @@ async fn options_may_come_after_the_recording() {
 }
 
 #[tokio::test]
+async fn lists_are_read_as_people_write_them_and_add_up() {
+    on_each_engine(async |gateway| {
+        let form = Form::new()
+            .text("languages", "en, ES")
+            .text("hotwords", "Escriba, Jet Stream\r\nTraefik\n")
+            .text("multilingual", "true")
+            .text("channels", "separate")
+            .text("audio_track", "SPA")
+            .part("media", media(b"hello"))
+            .text("languages", "de,en")
+            .text("hotwords", "Traefik,año");
+        let item = gateway.submit_form(form).await;
+        let options = gateway.job(item.job_id).await["options"].clone();
+        assert_eq!(options["languages"], serde_json::json!(["en", "es", "de"]));
+        assert_eq!(options["hotwords"], serde_json::json!(["Escriba", "Jet Stream", "Traefik", "año"]));
+        assert_eq!((&options["multilingual"], &options["channels"]), (&true.into(), &"separate".into()));
+        assert_eq!((&options["audio_track"], &options["language"]), (&"spa".into(), &Value::Null));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_recording_at_the_limit_is_taken_and_an_empty_one_is_the_transcribers_to_judge() {
     on_each_engine(async |gateway| {
         for bytes in [MAX_UPLOAD_BYTES, 0] {
@@ -72,6 +95,7 @@ async fn a_recording_at_the_limit_is_taken_and_an_empty_one_is_the_transcribers_
 async fn wrong_options_are_refused_with_a_sentence_wherever_they_stand() {
     on_each_engine(async |gateway| {
         let long_prompt = "x".repeat(801);
+        let (long_word, many_words) = ("ñ".repeat(81), distinct_words(81));
         let wrong = [
             ("language", "klingon", "option_invalid", "`klingon` is not a known language"),
             ("task", "summarise", "option_invalid", "transcribe, translate"),
@@ -80,6 +104,12 @@ async fn wrong_options_are_refused_with_a_sentence_wherever_they_stand() {
             ("model", "large", "option_invalid", "Ask for one of: base, tiny.en."),
             ("word_timestamps", "yes", "option_invalid", "use `true` or `false`"),
             ("prompt", &long_prompt, "option_invalid", "801 characters"),
+            ("languages", "en,klingon", "option_invalid", "`klingon` is not a known language: use ISO 639-1 codes"),
+            ("multilingual", "1", "option_invalid", "use `true` or `false`"),
+            ("hotwords", &long_word, "option_invalid", "has 81 characters; at most 80"),
+            ("hotwords", &many_words, "option_invalid", "have 810 characters together; at most 800"),
+            ("channels", "left", "option_invalid", "mix, separate"),
+            ("audio_track", "0", "option_invalid", "counted from 1"),
             ("speaker_count", "2", "option_unknown", "`speaker_count` is unknown. Known are media, language"),
         ];
         for (name, value, code, says) in wrong {
@@ -97,6 +127,38 @@ async fn wrong_options_are_refused_with_a_sentence_wherever_they_stand() {
         let endless = Form::new().text("prompt", "x".repeat(20 << 10)).part("media", media(b"hello"));
         problem(gateway.post_form(endless).await, 422, "option_too_long").await;
         nothing_was_taken(gateway).await;
+    })
+    .await;
+}
+
+/// A list of this many words of ten characters.
+fn distinct_words(count: usize) -> String {
+    (0..count).map(|nth| format!("word-{nth:05}")).collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test]
+async fn options_that_contradict_each_other_are_refused() {
+    on_each_engine(async |gateway| {
+        let known_english = "knows English alone";
+        let cases: [(&[(&str, &str)], &str); 6] = [
+            (&[("language", "en"), ("languages", "en,es")], "`languages` lists those to choose from. Send one of"),
+            (&[("multilingual", "true"), ("language", "en")], "`multilingual` lets it change. Send one of the two."),
+            (&[("model", "tiny.en"), ("languages", "en,es")], known_english),
+            (&[("model", "tiny.en"), ("multilingual", "true")], known_english),
+            (&[("model", "tiny.en"), ("language", "es")], known_english),
+            (&[("prompt", "twelve chars"), ("hotwords", &distinct_words(79))], "have 802 characters together"),
+        ];
+        for (options, says) in cases {
+            let fill = |form: Form| {
+                options.iter().fold(form, |form, &(name, value)| form.text(name.to_owned(), value.to_owned()))
+            };
+            for form in [fill(Form::new()).part("media", media(b"hello")), fill(recording())] {
+                let detail = problem(gateway.post_form(form).await, 422, "option_invalid").await;
+                assert!(detail.contains(says), "{detail}");
+            }
+        }
+        nothing_was_taken(gateway).await;
+        gateway.submit_form(recording().text("languages", "en,es").text("language", "auto")).await;
     })
     .await;
 }

@@ -3,8 +3,9 @@
 use escriba_domain::Segment;
 use escriba_events::{WorkItem, segment_to_proto};
 use escriba_proto::v1::{
-    ChunkDone, ChunkFailed, ChunkReleased, Claim, Directive, Proceed, Progress, Report, Segments, Warning,
-    directive::Body as Answer, refused::Reason, report::Body, transcription_reports_client::TranscriptionReportsClient,
+    ChunkDone, ChunkFailed, ChunkReleased, Claim, Directive, Plan, Proceed, Progress, Report, Segments, Statistics,
+    Warning, directive::Body as Answer, refused::Reason, report::Body,
+    transcription_reports_client::TranscriptionReportsClient,
 };
 use escriba_test_support::PATIENCE;
 use tokio::sync::mpsc;
@@ -118,15 +119,24 @@ pub(crate) fn claim(item: &WorkItem, lease: u64) -> Report {
     Report { body: Some(Body::Claim(claim)), lease }
 }
 
+pub(crate) fn plan(audio_ms: u64) -> Body {
+    Body::Plan(Plan { audio_ms })
+}
+
 pub(crate) fn progress(processed_ms: u64, audio_ms: u64) -> Body {
     Body::Progress(Progress { processed_ms, audio_ms })
 }
 
 pub(crate) fn segments(finished: &[Segment], through_ms: u64) -> Body {
+    counted_segments(finished, through_ms, None)
+}
+
+pub(crate) fn counted_segments(finished: &[Segment], through_ms: u64, statistics: Option<Statistics>) -> Body {
     Body::Segments(Segments {
         segments: finished.iter().map(segment_to_proto).collect(),
         through_ms,
         language: "en".to_owned(),
+        statistics,
     })
 }
 
