@@ -58,8 +58,8 @@ impl Format {
     pub(crate) fn renderer(self, line_ending: LineEnding, transcript: Transcript) -> Box<dyn Render> {
         let newline = line_ending.as_str();
         match self {
-            Self::Srt => Box::new(srt::Srt::new(newline)),
-            Self::Vtt => Box::new(vtt::Vtt::new(newline)),
+            Self::Srt => Box::new(srt::Srt::renderer(newline)),
+            Self::Vtt => Box::new(vtt::Vtt::renderer(newline)),
             Self::Txt => Box::new(txt::Txt::new(newline)),
             Self::Json => Box::new(json::Json::new(transcript)),
         }
@@ -90,6 +90,7 @@ pub(crate) mod samples {
             end_ms,
             text: text.to_owned(),
             language: None,
+            channel: None,
             avg_logprob: -0.25,
             no_speech_prob: 0.5,
             words: Vec::new(),

@@ -1,6 +1,7 @@
 //! The layout of subtitles, shared by SRT and `WebVTT`: what is on the screen, and when. Pure functions from segments
 //! to cues; how a cue is written down is each format's own business.
 
+mod split;
 mod timeline;
 mod timing;
 mod wrap;
@@ -9,9 +10,8 @@ use std::fmt;
 
 use escriba_domain::Segment;
 
-use super::text;
-
-pub(super) use timeline::Timeline;
+use super::{Render, text};
+use timeline::Timeline;
 
 /// What fits under a picture without covering it.
 const MAX_LINES: usize = 2;
@@ -21,6 +21,8 @@ const MAX_LINES: usize = 2;
 pub(super) struct Cue {
     pub(super) start_ms: u64,
     pub(super) end_ms: u64,
+    /// `None` when the channels were mixed.
+    pub(super) channel: Option<u16>,
     pub(super) lines: Vec<String>,
 }
 
@@ -35,16 +37,57 @@ impl fmt::Display for Clock {
     }
 }
 
-/// The cues of one segment: lines of at most 42 characters, two lines a cue, as many cues as that takes. A cue's
-/// share of the time follows its words, or else its share of the characters. No text, no cue.
-pub(super) fn lay_out(segment: &Segment) -> Vec<Cue> {
-    let lines: Vec<_> = text::lines(&segment.text).flat_map(|line| wrap::wrap(&without_arrows(line))).collect();
+/// How a format writes cues down.
+pub(super) trait WriteCue: Send {
+    /// What comes before the first cue.
+    fn begin(&mut self, out: &mut String);
+    fn cue(&mut self, cue: &Cue, out: &mut String);
+}
+
+/// Renders a transcript as cues.
+pub(crate) struct Subtitles<W> {
+    timeline: Timeline,
+    writer: W,
+}
+
+impl<W> Subtitles<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self { timeline: Timeline::default(), writer }
+    }
+}
+
+impl<W: WriteCue> Render for Subtitles<W> {
+    fn begin(&mut self, out: &mut String) {
+        self.writer.begin(out);
+    }
+
+    fn segment(&mut self, segment: &Segment, out: &mut String) {
+        for cue in self.timeline.take(segment.start_ms, lay_out(segment)) {
+            self.writer.cue(&cue, out);
+        }
+    }
+
+    fn end(&mut self, out: &mut String) {
+        for cue in self.timeline.finish() {
+            self.writer.cue(&cue, out);
+        }
+    }
+}
+
+/// The cues of one segment: lines of at most 42 characters, two lines a cue, as many cues as that takes and each about
+/// as long as the others. Where channels are told apart, the first line of each has room for its channel's label. A
+/// cue's share of the time follows its words, or else its share of the characters. No text, no cue.
+fn lay_out(segment: &Segment) -> Vec<Cue> {
+    let label = segment.channel.map_or(0, |channel| text::channel_label(channel).chars().count());
+    let lines: Vec<_> = text::lines(&segment.text).map(without_arrows).collect();
+    let atoms: Vec<_> = lines.iter().flat_map(|line| wrap::atoms(line)).collect();
     let speech = timing::Speech::of(segment, &lines);
     let mut spoken = 0;
-    let cues = lines.chunks(MAX_LINES).map(|lines| {
+    let cues = split::split(&atoms, label).into_iter().map(|lines| {
         let first = spoken;
-        spoken += timing::spoken_chars(lines);
-        Cue { start_ms: speech.start_of(first), end_ms: speech.end_of(spoken), lines: lines.to_vec() }
+        spoken += timing::spoken_chars(&lines);
+        let (start_ms, end_ms) = (speech.start_of(first), speech.end_of(spoken));
+        Cue { start_ms, end_ms, channel: segment.channel, lines }
     });
     cues.collect()
 }
@@ -63,7 +106,7 @@ mod tests {
     use crate::formats::samples::{segment, word};
 
     fn cue(start_ms: u64, end_ms: u64, lines: &[&str]) -> Cue {
-        Cue { start_ms, end_ms, lines: lines.iter().map(|&line| line.to_owned()).collect() }
+        Cue { start_ms, end_ms, channel: None, lines: lines.iter().map(|&line| line.to_owned()).collect() }
     }
 
     #[test]
@@ -77,13 +120,10 @@ mod tests {
     fn a_long_segment_is_split_in_proportion_to_its_characters() {
         let text = "one two three four five six seven eight nine ten ".repeat(3);
         let cues = lay_out(&segment(0, 11_700, &text));
-        assert_eq!(
-            cues[0].lines,
-            ["one two three four five six seven eight", "nine ten one two three four five six seven"]
-        );
-        assert_eq!(cues[1].lines, ["eight nine ten one two three four five six", "seven eight nine ten"]);
-        // 66 of 117 visible characters, at 100 ms each.
-        assert_eq!((cues[0].start_ms, cues[0].end_ms, cues[1].start_ms, cues[1].end_ms), (0, 6600, 6600, 11_700));
+        assert_eq!(cues[0].lines, ["one two three four five six seven eight", "nine ten one two three four five"]);
+        assert_eq!(cues[1].lines, ["six seven eight nine ten one two three", "four five six seven eight nine ten"]);
+        // 58 of 117 visible characters, at 100 ms each.
+        assert_eq!((cues[0].start_ms, cues[0].end_ms, cues[1].start_ms, cues[1].end_ms), (0, 5800, 5800, 11_700));
     }
 
     #[test]
@@ -95,18 +135,18 @@ mod tests {
             .map(|(i, name)| word(i * 1000 + 100, i * 1000 + 900, &format!(" {name}-{name}")))
             .collect();
         let cues = lay_out(&long);
-        assert_eq!(cues[0].lines, ["alpha-alpha bravo-bravo charlie-charlie", "delta-delta echo-echo foxtrot-foxtrot"]);
-        assert_eq!(cues[1].lines, ["golf-golf hotel-hotel india-india", "juliett-juliett"]);
-        assert_eq!((cues[0].start_ms, cues[0].end_ms), (0, 5900));
-        assert_eq!((cues[1].start_ms, cues[1].end_ms), (6100, 60_000));
+        assert_eq!(cues[0].lines, ["alpha-alpha bravo-bravo charlie-charlie", "delta-delta echo-echo"]);
+        assert_eq!(cues[1].lines, ["foxtrot-foxtrot golf-golf hotel-hotel", "india-india juliett-juliett"]);
+        assert_eq!((cues[0].start_ms, cues[0].end_ms), (0, 4900));
+        assert_eq!((cues[1].start_ms, cues[1].end_ms), (5100, 60_000));
     }
 
     #[test]
     fn chinese_is_split_without_spaces() {
         let cues = lay_out(&segment(0, 12_000, &"今天天气很好我们去".repeat(14)));
         let lengths: Vec<_> = cues.iter().flat_map(|cue| &cue.lines).map(|line| line.chars().count()).collect();
-        assert_eq!(lengths, [42, 42, 42]);
-        assert_eq!((cues[0].end_ms, cues[1].start_ms, cues[1].end_ms), (8000, 8000, 12_000));
+        assert_eq!(lengths, [42, 20, 42, 22]);
+        assert_eq!((cues[0].end_ms, cues[1].start_ms, cues[1].end_ms), (5904, 5904, 12_000));
     }
 
     #[test]

@@ -33,6 +33,7 @@ struct JsonSegment<'a> {
     end: f64,
     text: &'a str,
     language: Option<Language>,
+    channel: Option<u16>,
     avg_logprob: Option<f32>,
     no_speech_prob: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -90,6 +91,7 @@ impl Render for Json {
             end: seconds(segment.end_ms),
             text,
             language: segment.language,
+            channel: segment.channel,
             avg_logprob: finite(segment.avg_logprob),
             no_speech_prob: finite(segment.no_speech_prob),
             words: segment.words.iter().map(word).collect(),
@@ -135,15 +137,15 @@ mod tests {
     #[test]
     fn a_whole_transcript() {
         let mut spoken = segment(0, 1500, " Good \"morning\".");
-        spoken.language = Some(Language::ENGLISH);
+        (spoken.language, spoken.channel) = (Some(Language::ENGLISH), Some(2));
         spoken.words = vec![crate::formats::samples::word(100, 1234, " Good")];
         let segments = [spoken, segment(61_000, 61_005, " Bye.\n")];
         let expected = concat!(
             r#"{"job_id":"019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f","file_name":"talk.mp3","language":"en","#,
             r#""task":"transcribe","model":"base","duration":61.005,"version":3,"segments":["#,
-            r#"{"id":0,"start":0.0,"end":1.5,"text":"Good \"morning\".","language":"en","avg_logprob":-0.25,"#,
+            r#"{"id":0,"start":0.0,"end":1.5,"text":"Good \"morning\".","language":"en","channel":2,"avg_logprob":-0.25,"#,
             r#""no_speech_prob":0.5,"words":[{"start":0.1,"end":1.234,"word":"Good","probability":0.75}]},"#,
-            r#"{"id":1,"start":61.0,"end":61.005,"text":"Bye.","language":null,"avg_logprob":-0.25,"#,
+            r#"{"id":1,"start":61.0,"end":61.005,"text":"Bye.","language":null,"channel":null,"avg_logprob":-0.25,"#,
             r#""no_speech_prob":0.5}],"text":"Good \"morning\". Bye."}"#,
             "\n",
         );

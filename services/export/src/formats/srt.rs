@@ -1,27 +1,29 @@
 //! `SubRip`. It has no specification and no escaping; these are the rules its readers agree on: a counter from 1, a
-//! comma before the milliseconds, a blank line only between cues.
+//! comma before the milliseconds, a blank line only between cues. Where channels are told apart, each turn begins with its channel.
 
 use std::fmt::Write as _;
 
-use escriba_domain::Segment;
-
 use super::{
-    Render,
-    cues::{Clock, Cue, Timeline, lay_out},
+    cues::{Clock, Cue, Subtitles, WriteCue},
+    text::Turns,
 };
 
 pub(crate) struct Srt {
     newline: &'static str,
-    timeline: Timeline,
     written: u64,
+    turns: Turns,
 }
 
 impl Srt {
-    pub(crate) fn new(newline: &'static str) -> Self {
-        Self { newline, timeline: Timeline::default(), written: 0 }
+    pub(crate) fn renderer(newline: &'static str) -> Subtitles<Self> {
+        Subtitles::new(Self { newline, written: 0, turns: Turns::default() })
     }
+}
 
-    fn write(&mut self, cue: &Cue, out: &mut String) {
+impl WriteCue for Srt {
+    fn begin(&mut self, _out: &mut String) {}
+
+    fn cue(&mut self, cue: &Cue, out: &mut String) {
         let newline = self.newline;
         if self.written > 0 {
             out.push_str(newline);
@@ -29,6 +31,7 @@ impl Srt {
         self.written += 1;
         let (start, end) = (Clock(cue.start_ms, ','), Clock(cue.end_ms, ','));
         let _ = write!(out, "{}{newline}{start} --> {end}{newline}", self.written);
+        out.push_str(&self.turns.label(cue.channel));
         for line in &cue.lines {
             out.push_str(line);
             out.push_str(newline);
@@ -36,31 +39,15 @@ impl Srt {
     }
 }
 
-impl Render for Srt {
-    fn begin(&mut self, _out: &mut String) {}
-
-    fn segment(&mut self, segment: &Segment, out: &mut String) {
-        for cue in lay_out(segment) {
-            if let Some(cue) = self.timeline.push(cue) {
-                self.write(&cue, out);
-            }
-        }
-    }
-
-    fn end(&mut self, out: &mut String) {
-        if let Some(cue) = self.timeline.finish() {
-            self.write(&cue, out);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use escriba_domain::Segment;
+
     use super::*;
     use crate::formats::samples::{segment, whole};
 
     fn srt(segments: &[Segment]) -> String {
-        whole(Srt::new("\n"), segments)
+        whole(Srt::renderer("\n"), segments)
     }
 
     #[test]
@@ -80,7 +67,7 @@ How are you?
     #[test]
     fn lines_end_as_asked() {
         let expected = "1\r\n00:00:00,000 --> 00:00:01,000\r\nOne\r\n\r\n2\r\n00:00:01,000 --> 00:00:02,000\r\nTwo\r\n";
-        assert_eq!(whole(Srt::new("\r\n"), &[segment(0, 1000, "One"), segment(1000, 2000, "Two")]), expected);
+        assert_eq!(whole(Srt::renderer("\r\n"), &[segment(0, 1000, "One"), segment(1000, 2000, "Two")]), expected);
     }
 
     #[test]
@@ -110,5 +97,36 @@ How are you?
             srt(&[segment(0, 5000, "A"), segment(3000, 4000, "B")]),
             "1\n00:00:00,000 --> 00:00:03,000\nA\n\n2\n00:00:03,000 --> 00:00:04,000\nB\n"
         );
+    }
+
+    #[test]
+    fn a_turn_begins_with_its_channel_and_people_may_talk_at_once() {
+        let of = |channel, start_ms, end_ms, text: &str| Segment {
+            channel: Some(channel),
+            ..segment(start_ms, end_ms, text)
+        };
+        let expected = "\
+1
+00:00:00,000 --> 00:00:04,000
+Channel 1: So, as I said,
+
+2
+00:00:02,000 --> 00:00:03,000
+Channel 2: Yes.
+
+3
+00:00:03,000 --> 00:00:05,000
+Go on.
+";
+        let talk = [of(1, 0, 4000, "So, as I said,"), of(2, 2000, 3000, "Yes."), of(2, 3000, 5000, "Go on.")];
+        assert_eq!(srt(&talk), expected);
+    }
+
+    #[test]
+    fn a_line_with_its_channel_is_no_longer_than_others() {
+        let long = Segment { channel: Some(12), ..segment(0, 9000, &"word after word ".repeat(9)) };
+        let lines = srt(&[long]);
+        assert!(lines.lines().all(|line| line.chars().count() <= 42), "{lines}");
+        assert!(lines.contains("Channel 12: word"), "{lines}");
     }
 }

@@ -11,6 +11,27 @@ pub(crate) fn single_line(text: &str) -> String {
     lines(text).collect::<Vec<_>>().join(" ")
 }
 
+/// What tells channels apart where a format has no way of its own.
+pub(crate) fn channel_label(channel: u16) -> String {
+    format!("Channel {channel}: ")
+}
+
+/// Says whose turn it is: the label where it is another channel's, nothing where it goes on or channels are mixed.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    latest: Option<u16>,
+}
+
+impl Turns {
+    pub(crate) fn label(&mut self, channel: Option<u16>) -> String {
+        if self.latest == channel {
+            return String::new();
+        }
+        self.latest = channel;
+        channel.map(channel_label).unwrap_or_default()
+    }
+}
+
 /// Whether a script writes its words without spaces between them, as Chinese and Japanese do.
 pub(crate) const fn is_unspaced(c: char) -> bool {
     matches!(c,

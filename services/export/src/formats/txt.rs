@@ -1,16 +1,21 @@
-//! Plain text: one line a segment, for reading and for other programs. Has no times and no layout.
+//! Plain text: one line a segment, for reading and for other programs. Has no times and no layout; where channels are
+//! told apart, each turn begins with its channel.
 
 use escriba_domain::Segment;
 
-use super::{Render, text};
+use super::{
+    Render,
+    text::{self, Turns},
+};
 
 pub(crate) struct Txt {
     newline: &'static str,
+    turns: Turns,
 }
 
 impl Txt {
-    pub(crate) const fn new(newline: &'static str) -> Self {
-        Self { newline }
+    pub(crate) fn new(newline: &'static str) -> Self {
+        Self { newline, turns: Turns::default() }
     }
 }
 
@@ -20,6 +25,7 @@ impl Render for Txt {
     fn segment(&mut self, segment: &Segment, out: &mut String) {
         let line = text::single_line(&segment.text);
         if !line.is_empty() {
+            out.push_str(&self.turns.label(segment.channel));
             out.push_str(&line);
             out.push_str(self.newline);
         }
@@ -42,6 +48,14 @@ mod tests {
         ];
         assert_eq!(whole(Txt::new("\n"), &segments), "Good morning, all.\nÜber 1 < 2 & <i>x</i> --> y\n");
         assert_eq!(whole(Txt::new("\r\n"), &segments[..1]), "Good morning, all.\r\n");
+    }
+
+    #[test]
+    fn a_turn_begins_with_its_channel() {
+        let of = |channel, text: &str| Segment { channel: Some(channel), ..segment(0, 900, text) };
+        let segments = [of(1, "Hello."), of(1, "Anyone?"), of(2, " "), of(2, "Yes."), of(1, "Good.")];
+        let expected = "Channel 1: Hello.\nAnyone?\nChannel 2: Yes.\nChannel 1: Good.\n";
+        assert_eq!(whole(Txt::new("\n"), &segments), expected);
     }
 
     #[test]

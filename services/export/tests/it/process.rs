@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use escriba_database::{Database, chunks, jobs, media, transcripts, workspaces};
-use escriba_domain::{JobId, JobOptions, Lane, MediaId, Segment, Task, WorkspaceId};
+use escriba_domain::{Channels, JobId, JobOptions, Lane, MediaId, Segment, Task, WorkspaceId};
 use escriba_proto::v1::{RenderRequest, RenderedHead, exports_client::ExportsClient};
 use tonic::transport::{Channel, Endpoint};
 
@@ -65,10 +65,15 @@ impl Store {
         media::insert(&tx, &recording).await?;
         let options = JobOptions {
             language: None,
+            languages: Vec::new(),
+            multilingual: false,
             task: Task::Transcribe,
             model: "base".parse()?,
             lane: Lane::Batch,
             prompt: None,
+            hotwords: Vec::new(),
+            channels: Channels::Separate,
+            audio_track: None,
             word_timestamps: false,
         };
         let job = JobId::new();

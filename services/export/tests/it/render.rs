@@ -17,6 +17,7 @@ fn segment(index: u32, text: &str) -> Segment {
         end_ms: u64::from(index) * 1000 + 1000,
         text: text.to_owned(),
         language: None,
+        channel: None,
         avg_logprob: -0.25,
         no_speech_prob: 0.5,
         words: Vec::new(),
@@ -59,6 +60,26 @@ async fn each_format_is_rendered_with_its_head() -> Result<()> {
     assert_eq!((&json["text"], &json["file_name"]), (&"Good morning. Bye.".into(), &"talk.mp3".into()));
 
     assert_eq!(export.stop().await?, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn channels_are_told_apart_in_each_format() -> Result<()> {
+    let store = Store::new().await?;
+    let of = |index, channel, text| Segment { channel: Some(channel), ..segment(index, text) };
+    let talk = [of(0, 1, "Hello?"), of(1, 2, "Yes?"), of(2, 2, "Who is it?")];
+    let (workspace, job) = store.add("call.wav", &talk).await?;
+    let export = Export::start(&store, &[]).await?;
+    let render = async |format| anyhow::Ok(String::from_utf8(export.render(request(workspace, job, format)).await?.1)?);
+
+    assert_eq!(render(Format::Txt).await?, "Channel 1: Hello?\nChannel 2: Yes?\nWho is it?\n");
+    let srt = render(Format::Srt).await?;
+    assert!(srt.contains("\nChannel 2: Yes?\n\n3\n00:00:02,000 --> 00:00:03,000\nWho is it?\n"), "{srt}");
+    let vtt = render(Format::Vtt).await?;
+    assert!(vtt.contains("<v Channel 1>Hello?\n") && vtt.contains("<v Channel 2>Who is it?\n"), "{vtt}");
+    let json: serde_json::Value = serde_json::from_str(&render(Format::Json).await?)?;
+    let channels: Vec<_> = (0..3).map(|nth| json["segments"][nth]["channel"].as_u64()).collect();
+    assert_eq!(channels, [Some(1), Some(2), Some(2)]);
     Ok(())
 }
 

@@ -10,36 +10,93 @@ use crate::formats::text::is_unspaced;
 pub(super) const MAX_LINE_CHARS: usize = 42;
 
 /// A piece of text that stays on one line.
-struct Atom {
+pub(super) struct Atom {
     text: String,
     chars: usize,
-    after_space: bool,
+    joint: Joint,
 }
 
-/// The lines of a tidy line of text, each of at most 42 characters.
-pub(super) fn wrap(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let (mut line, mut filled) = (String::new(), 0);
-    for atom in text.split(' ').flat_map(atoms) {
-        let gap = usize::from(atom.after_space && filled > 0);
-        if filled > 0 && filled + gap + atom.chars > MAX_LINE_CHARS {
-            lines.push(std::mem::take(&mut line));
-            filled = 0;
-        } else if gap == 1 {
-            line.push(' ');
-            filled += 1;
-        }
-        line.push_str(&atom.text);
-        filled += atom.chars;
+/// What is between an atom and the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joint {
+    Nothing,
+    Space,
+    LineBreak,
+}
+
+/// Where the next atom goes.
+pub(super) struct Cursor {
+    lines: usize,
+    filled: usize,
+    /// Characters the present line has room for.
+    room: usize,
+}
+
+impl Atom {
+    /// Its characters, and the space before it.
+    pub(super) fn width(&self) -> usize {
+        self.chars + usize::from(self.joint != Joint::Nothing)
     }
-    if !line.is_empty() {
-        lines.push(line);
+}
+
+impl Cursor {
+    /// At the start of a first line, behind a label of so many characters.
+    pub(super) const fn after_label(label: usize) -> Self {
+        Self { lines: 0, filled: 0, room: MAX_LINE_CHARS.saturating_sub(label) }
+    }
+
+    /// How many lines there are so far.
+    pub(super) const fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Puts an atom behind the last one, and says what comes between them.
+    pub(super) fn place(&mut self, atom: &Atom) -> Joint {
+        let gap = usize::from(atom.joint == Joint::Space);
+        let joint = if self.lines == 0 || atom.joint == Joint::LineBreak || self.filled + gap + atom.chars > self.room {
+            Joint::LineBreak
+        } else {
+            atom.joint
+        };
+        if joint == Joint::LineBreak {
+            if self.lines > 0 {
+                self.room = MAX_LINE_CHARS;
+            }
+            self.lines += 1;
+            self.filled = 0;
+        } else {
+            self.filled += gap;
+        }
+        self.filled += atom.chars;
+        joint
+    }
+}
+
+/// The lines that atoms take, each of at most 42 characters, the first with room for a label.
+pub(super) fn wrap(atoms: &[Atom], label: usize) -> Vec<String> {
+    let mut cursor = Cursor::after_label(label);
+    let mut lines: Vec<String> = Vec::new();
+    for atom in atoms {
+        match (cursor.place(atom), lines.last_mut()) {
+            (Joint::Nothing, Some(line)) => line.push_str(&atom.text),
+            (Joint::Space, Some(line)) => {
+                line.push(' ');
+                line.push_str(&atom.text);
+            }
+            _ => lines.push(atom.text.clone()),
+        }
     }
     lines
 }
 
+/// The pieces of a tidy line of text.
+pub(super) fn atoms(line: &str) -> impl Iterator<Item = Atom> {
+    let words = line.split(' ').enumerate();
+    words.flat_map(|(nth, word)| pieces(word, if nth == 0 { Joint::LineBreak } else { Joint::Space }))
+}
+
 /// The pieces a word may be broken into.
-fn atoms(word: &str) -> Vec<Atom> {
+fn pieces(word: &str, before: Joint) -> Vec<Atom> {
     let mut atoms: Vec<Atom> = Vec::new();
     let mut last = None;
     for character in word.graphemes(true) {
@@ -49,7 +106,10 @@ fn atoms(word: &str) -> Vec<Atom> {
                 atom.text.push_str(character);
                 atom.chars += chars;
             }
-            _ => atoms.push(Atom { text: character.to_owned(), chars, after_space: last.is_none() }),
+            _ => {
+                let joint = if last.is_none() { before } else { Joint::Nothing };
+                atoms.push(Atom { text: character.to_owned(), chars, joint });
+            }
         }
         last = character.chars().next();
     }
@@ -129,6 +189,10 @@ const fn stays_with_what_precedes(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wrap(text: &str) -> Vec<String> {
+        super::wrap(&atoms(text).collect::<Vec<_>>(), 0)
+    }
 
     #[test]
     fn lines_break_between_words() {
