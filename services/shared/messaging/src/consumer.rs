@@ -37,14 +37,15 @@ pub enum Settlement {
 
 /// Answers a doorbell.
 pub trait WorkHandler: Send + Sync + 'static {
-    fn handle(&self, item: WorkItem, slot: usize) -> impl Future<Output = Settlement> + Send;
+    fn handle(&self, item: WorkItem) -> impl Future<Output = Settlement> + Send;
 }
 
 /// A number of slots, each taking one work item at a time.
 #[derive(Debug, Clone)]
 pub struct WorkRunner {
     pub messaging: Messaging,
-    pub model: ModelName,
+    /// Whose work is taken.
+    pub models: Vec<ModelName>,
     pub slots: usize,
 }
 
@@ -82,22 +83,36 @@ impl WorkRunner {
         handler: &impl WorkHandler,
         shutdown: &CancellationToken,
     ) -> Result<(), MessagingError> {
-        let interactive = self.messaging.work_consumer(Lane::Interactive, &self.model).await?;
-        let batch = self.messaging.work_consumer(Lane::Batch, &self.model).await?;
+        let interactive = self.consumers(Lane::Interactive).await?;
+        let batch = self.consumers(Lane::Batch).await?;
+        // Slots that find nothing wait at different models.
+        let mut waiting = interactive.iter().cycle().skip(slot);
         while !shutdown.is_cancelled() {
-            let taken = match take(&interactive, None).await? {
-                Some(message) => Some(message),
-                None => take(&batch, None).await?,
-            };
-            let taken = match taken {
-                Some(message) => Some(message),
-                None => take(&interactive, Some(LANE_WAIT)).await?,
-            };
+            let mut taken = None;
+            for consumer in interactive.iter().chain(&batch) {
+                taken = take(consumer, None).await?;
+                if taken.is_some() {
+                    break;
+                }
+            }
+            if taken.is_none()
+                && let Some(consumer) = waiting.next()
+            {
+                taken = take(consumer, Some(LANE_WAIT)).await?;
+            }
             if let Some(message) = taken {
                 settle(message, slot, handler).await;
             }
         }
         Ok(())
+    }
+
+    async fn consumers(&self, lane: Lane) -> Result<Vec<Consumer<pull::Config>>, MessagingError> {
+        let mut consumers = Vec::with_capacity(self.models.len());
+        for model in &self.models {
+            consumers.push(self.messaging.work_consumer(lane, model).await?);
+        }
+        Ok(consumers)
     }
 }
 
@@ -126,7 +141,7 @@ async fn settle(message: Message, slot: usize, handler: &impl WorkHandler) {
     trace_context::adopt(&span, &headers::from_nats(message.headers.as_ref()));
     async {
         let settlement = {
-            let work = handler.handle(item, slot);
+            let work = handler.handle(item);
             tokio::pin!(work);
             loop {
                 tokio::select! {

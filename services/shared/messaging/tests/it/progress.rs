@@ -15,6 +15,7 @@ fn progress(workspace: WorkspaceId, job: JobId, processed_ms: u64) -> JobProgres
         processed_ms,
         audio_ms: 60_000,
         speed: 8.5,
+        time_left_ms: Some(1_500),
     }
 }
 

@@ -28,7 +28,7 @@ where
     F: Fn(WorkItem) -> R + Send + Sync + 'static,
     R: Future<Output = Settlement> + Send,
 {
-    async fn handle(&self, item: WorkItem, _slot: usize) -> Settlement {
+    async fn handle(&self, item: WorkItem) -> Settlement {
         self.seen.send(item.clone()).unwrap();
         (self.settle)(item).await
     }
@@ -47,7 +47,7 @@ where
 {
     let (sender, seen) = mpsc::unbounded_channel();
     let shutdown = CancellationToken::new();
-    let runner = WorkRunner { messaging: server.messaging.clone(), model: "tiny.en".parse().unwrap(), slots };
+    let runner = WorkRunner { messaging: server.messaging.clone(), models: vec!["tiny.en".parse().unwrap()], slots };
     let runner = tokio::spawn(runner.run(Handler { seen: sender, settle }, shutdown.clone()));
     Running { seen, shutdown, runner }
 }
