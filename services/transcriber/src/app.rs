@@ -1,6 +1,5 @@
 //! What the transcriber does with a work item.
 
 mod fetch_media;
-pub(crate) mod slot;
 pub(crate) mod transcribe_chunk;
 mod verdict;

@@ -5,5 +5,6 @@ mod clients;
 pub mod config;
 mod consumers;
 pub mod media;
+pub mod openmp;
 pub mod service;
 pub mod speech;

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use escriba_runtime::{lifecycle, settings, telemetry};
-use escriba_transcriber::{config::Config, media::decode_child, service};
+use escriba_transcriber::{config::Config, media::decode_child, openmp, service};
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == "decode") {
         return decode_child::main();
     }
-    match serve() {
+    match openmp::spin_briefly().map_err(Into::into).and_then(|()| serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("escriba-transcriber: {error:#}");

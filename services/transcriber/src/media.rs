@@ -1,21 +1,30 @@
 //! From uploaded bytes to 16 kHz mono samples. Uploads are hostile until proven otherwise, so `FFmpeg` runs only in a
-//! child process ([`decode_child`]) that is handed an open file and nothing else; this process talks to it through
-//! [`Decoder`] and must never call into `FFmpeg` itself.
+//! child process ([`decode_child`]) that is jailed, then handed an open file and nothing else; this process talks to it
+//! through [`DecoderPool`] and [`Decoder`], and must never call into `FFmpeg` itself.
 
-mod confine;
+mod compare;
 pub mod decode_child;
 mod decoder;
 mod decoding;
 mod demux;
 mod downmix;
 mod frames;
+pub mod jail;
+mod listening;
+mod loudness;
 mod ogg_tail;
+mod pair_mixer;
+mod pool;
+mod request;
 mod resample;
 mod riff;
 mod sniff;
 mod timeline;
+mod tracks;
 
-pub use decoder::{DecodeCommand, DecodeError, DecodeSummary, Decoder, MediaInfo};
+pub use decoder::{DecodeError, DecodeSummary, Decoder, MediaInfo};
+pub use pool::{DecodeCommand, DecoderPool};
+pub use request::DecodeRequest;
 
 /// Samples a second of everything that leaves this module: what Whisper was trained on.
 pub const SAMPLE_RATE: u32 = 16_000;

@@ -7,15 +7,17 @@ use std::sync::{
 
 use anyhow::Context;
 use escriba_blobs::BlobStore;
+use escriba_domain::ModelName;
 use escriba_messaging::{Messaging, WorkRunner};
 use escriba_runtime::health::{self, Health};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{slot::Slot, transcribe_chunk::Transcriber},
+    app::transcribe_chunk::Transcriber,
     clients::reports::Reports,
     config::Config,
-    speech::{Model, ModelSettings},
+    media::{DecodeCommand, DecoderPool},
+    speech::{Models, ModelsSettings},
 };
 
 /// Runs until shutdown, and then until the chunks in hand are handed back.
@@ -28,49 +30,49 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let health = health(&messaging, &loaded);
     let internal = tokio::spawn(health::serve(config.internal_addr, health, shutdown.clone()));
 
-    let slots = load(&config).await?;
+    let models = models(&config);
+    // The usual model is loaded now: a broken file shows at the start, and the first recording does not wait.
+    models.borrow(&config.model).await?;
     loaded.store(true, Ordering::Release);
     let transcriber = Transcriber {
         reports,
         blobs,
-        slots,
+        models: models.clone(),
+        decoders: Arc::new(DecoderPool::start(DecodeCommand::default())?),
+        max_audio_ms: config.max_audio_hours.saturating_mul(3_600_000),
         worker_id: worker_id(),
-        threads: config.threads_per_slot(),
         shutdown: shutdown.clone(),
     };
+    let (slots, served) = (config.slots(), config.models());
+    let names: Vec<_> = served.iter().map(ModelName::as_str).collect();
     tracing::info!(
-        model = %config.model,
-        slots = config.slots,
-        threads = transcriber.threads,
+        models = names.join(", "),
+        slots,
+        processors = config.processors(),
         worker = transcriber.worker_id,
         "taking work"
     );
-    let runner = WorkRunner { messaging: messaging.clone(), model: config.model, slots: usize::from(config.slots) };
+    let runner = WorkRunner { messaging: messaging.clone(), models: served, slots };
     let working = tokio::spawn(runner.run(transcriber, shutdown.clone()));
+    let expiring = tokio::spawn(async move { models.expire().await });
     // The internal port ends with the shutdown; if it ends with an error, the work ends too.
     let internal = internal.await.context("the internal port died").and_then(|ended| ended);
     shutdown.cancel();
     working.await.context("the work runner died")?;
+    expiring.abort();
     internal
 }
 
-/// Reading the weights takes seconds and blocks.
-async fn load(config: &Config) -> anyhow::Result<Vec<Slot>> {
-    let path = config.models_dir.join(config.model.file_name());
-    anyhow::ensure!(
-        path.is_file(),
-        "the model `{0}` is not in {1}. Fetch it with `escriba models pull {0}`",
-        config.model,
-        config.models_dir.display()
-    );
-    let settings = ModelSettings { device: config.device };
-    let slots = usize::from(config.slots);
-    tokio::task::spawn_blocking(move || {
-        let model = Model::load(&path, &settings).with_context(|| format!("{} cannot be loaded", path.display()))?;
-        (0..slots).map(|number| Slot::start(&model, number).context("a slot cannot be made")).collect()
+fn models(config: &Config) -> Models {
+    Models::new(ModelsSettings {
+        dir: config.models_dir.clone(),
+        device: config.device,
+        weights: config.weights,
+        slots: config.slots(),
+        processors: config.processors(),
+        keep_alive: config.keep_alive.0,
+        memory_bytes: config.model_memory(),
     })
-    .await
-    .context("loading the model died")?
 }
 
 fn health(messaging: &Messaging, loaded: &Arc<AtomicBool>) -> Health {

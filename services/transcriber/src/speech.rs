@@ -2,16 +2,32 @@
 //! ([`Recognizer`]): Whisper invents text for silence. [`run`] ties the two to a decoder. All of it blocks, so it
 //! belongs on threads of its own, and none of it knows of jobs, leases or reports.
 
-mod abort;
-mod annotations;
+mod decoding;
+mod encoded;
+mod engine;
+mod languages;
+mod logits;
+mod merge;
 mod model;
+mod models;
+mod pauses;
+mod phantoms;
 mod pipeline;
+mod quality;
 mod recognizer;
+mod search;
+mod segments;
+mod vocabulary;
 mod voice;
+mod weights;
 mod windower;
 mod words;
 
+pub use engine::{Answer, Engine, EngineError};
+pub use languages::Detected;
 pub use model::{Device, Model, ModelError, ModelSettings};
+pub use models::{Borrowed, Models, ModelsError, ModelsSettings};
 pub use pipeline::{Event, Outcome, PipelineError, Plan, run};
 pub use recognizer::{RecognizeError, RecognizeOptions, Recognized, RecognizedSegment, Recognizer};
-pub use windower::{Window, Windower};
+pub use weights::Weights;
+pub use windower::{Packing, Span, Window, Windower};

@@ -2,6 +2,7 @@
 //! gateway has committed the end.
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,8 +11,8 @@ use std::{
 };
 
 use escriba_blobs::BlobStore;
-use escriba_domain::Task;
-use escriba_events::{WorkItem, segment_to_proto, task_from_proto};
+use escriba_domain::{ModelName, Task};
+use escriba_events::{WorkItem, channels_from_proto, segment_to_proto, statistics_to_proto, task_from_proto};
 use escriba_messaging::Settlement;
 use escriba_proto::v1::{self, Claim, Proceed, refused::Reason, report};
 use tokio::{
@@ -23,12 +24,12 @@ use tonic::Status;
 
 use super::{
     fetch_media::fetch_media,
-    slot::{Slot, SlotJob},
-    verdict::{Verdict, of_fetch, of_run},
+    verdict::{Verdict, of_fetch, of_model, of_run},
 };
 use crate::{
     clients::reports::{Attempt, Claimed, Reports, Word, may_pass},
-    speech::{Event, RecognizeOptions},
+    media::{DecodeRequest, DecoderPool},
+    speech::{self, Event, Models, Plan, RecognizeOptions},
 };
 
 /// Progress is told this often, and so a cancellation is heard of this soon.
@@ -47,9 +48,11 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Transcriber {
     pub(crate) reports: Reports,
     pub(crate) blobs: BlobStore,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) models: Models,
+    pub(crate) decoders: Arc<DecoderPool>,
+    /// Longer recordings are refused.
+    pub(crate) max_audio_ms: u64,
     pub(crate) worker_id: String,
-    pub(crate) threads: usize,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -64,7 +67,7 @@ enum Stop {
 }
 
 impl Transcriber {
-    pub(crate) async fn transcribe_chunk(&self, item: &WorkItem, slot: usize) -> Settlement {
+    pub(crate) async fn transcribe_chunk(&self, item: &WorkItem) -> Settlement {
         let claim = Claim {
             job_id: item.job_id.to_string(),
             chunk_id: item.chunk_id.to_string(),
@@ -72,7 +75,7 @@ impl Transcriber {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let (attempt, proceed) = match self.reports.claim(claim).await {
-            Ok(Claimed::Granted(attempt, proceed)) => (attempt, proceed),
+            Ok(Claimed::Granted(granted)) => *granted,
             Ok(Claimed::Refused(Reason::Held)) => return Settlement::Again(HELD_PAUSE),
             Ok(Claimed::Refused(_)) => return Settlement::Done,
             Err(status) => {
@@ -81,8 +84,8 @@ impl Transcriber {
                 return Settlement::Again(TROUBLE_PAUSE);
             }
         };
-        let mut run = Run::new(*attempt, &proceed);
-        match run.drive(self, proceed, slot).await {
+        let mut run = Run::new(attempt, &proceed);
+        match run.drive(self, proceed, &item.model).await {
             Ok(()) | Err(Stop::Shutdown) => Settlement::Done,
             Err(Stop::Lost) => {
                 tracing::info!("the chunk was taken away");
@@ -98,7 +101,7 @@ impl Transcriber {
     async fn work(
         &self,
         proceed: Proceed,
-        slot: usize,
+        model: &ModelName,
         (cancel, given_up): (Arc<AtomicBool>, CancellationToken),
         events: mpsc::Sender<Event>,
     ) -> Verdict {
@@ -106,6 +109,10 @@ impl Transcriber {
         let elapsed = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let fetched = tokio::select! {
             fetched = fetch_media(&self.blobs, &proceed.media_key) => fetched,
+            () = given_up.cancelled() => return Verdict::Canceled,
+        };
+        let borrowed = tokio::select! {
+            borrowed = self.models.borrow(model) => borrowed,
             () = given_up.cancelled() => return Verdict::Canceled,
         };
         let file = match fetched {
@@ -118,16 +125,28 @@ impl Transcriber {
                 return verdict;
             }
         };
-        let job = SlotJob {
-            file,
-            options: recognize_options(proceed.options.unwrap_or_default(), self.threads),
-            resume_ms: proceed.resume_ms,
-            next_index: proceed.next_index,
-            cancel,
-            events,
+        let engine = match borrowed {
+            Ok(engine) => engine,
+            Err(error) => return of_model(&error, elapsed()),
         };
-        let ended = self.slots[slot].transcribe(job).await;
+        let (decoders, request, stop) = (self.decoders.clone(), self.decode_request(&proceed), cancel.clone());
+        let watch =
+            move |_| if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let open = move || decoders.decode_watched(&file, &request, watch);
+        let ended = speech::run(open, &engine, plan(&proceed), &cancel, events).await;
         of_run(ended, elapsed())
+    }
+}
+
+impl Transcriber {
+    fn decode_request(&self, proceed: &Proceed) -> DecodeRequest {
+        let options = proceed.options.clone().unwrap_or_default();
+        DecodeRequest {
+            channels: channels_from_proto(options.channels()),
+            track: options.audio_track.parse().ok(),
+            language: options.language.parse().ok(),
+            max_audio_ms: self.max_audio_ms,
+        }
     }
 }
 
@@ -148,9 +167,9 @@ impl Run {
     }
 
     /// Runs the work beside the reporting, until the gateway has committed how it ended.
-    async fn drive(&mut self, transcriber: &Transcriber, proceed: Proceed, slot: usize) -> Result<(), Stop> {
+    async fn drive(&mut self, transcriber: &Transcriber, proceed: Proceed, model: &ModelName) -> Result<(), Stop> {
         let (sender, mut events) = mpsc::channel(EVENTS_AHEAD);
-        let work = transcriber.work(proceed, slot, (self.cancel.clone(), self.given_up.clone()), sender);
+        let work = transcriber.work(proceed, model, (self.cancel.clone(), self.given_up.clone()), sender);
         tokio::pin!(work);
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -180,7 +199,7 @@ impl Run {
             if matches!(stop, Stop::Shutdown) {
                 self.release(&transcriber.shutdown).await;
             }
-            // The slot is free for the next chunk only once this one has let go of it.
+            // The next chunk is taken only once this one has let go of the engine.
             if verdict.is_none() {
                 work.await;
             }
@@ -203,12 +222,13 @@ impl Run {
             Event::Progress { processed_ms, audio_ms } => {
                 self.progress = v1::Progress { processed_ms, audio_ms: audio_ms.unwrap_or(0) };
             }
-            Event::Window { segments, through_ms, language } => {
+            Event::Window { segments, through_ms, language, statistics } => {
                 self.progress.processed_ms = through_ms;
                 let segments = v1::Segments {
                     segments: segments.iter().map(segment_to_proto).collect(),
                     through_ms,
                     language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
+                    statistics: Some(statistics_to_proto(&statistics)),
                 };
                 self.attempt.commit(report::Body::Segments(segments)).await;
             }
@@ -259,12 +279,26 @@ impl Run {
     }
 }
 
-fn recognize_options(options: v1::Options, threads: usize) -> RecognizeOptions {
-    RecognizeOptions {
-        language: options.language.parse().ok(),
-        task: task_from_proto(options.task()).unwrap_or(Task::Transcribe),
-        prompt: Some(options.prompt).filter(|prompt| !prompt.is_empty()),
-        word_timestamps: options.word_timestamps,
-        threads,
+/// What the gateway asks for, as the speech pipeline understands it.
+fn plan(proceed: &Proceed) -> Plan {
+    let options = proceed.options.clone().unwrap_or_default();
+    Plan {
+        multilingual: options.multilingual,
+        resume_ms: proceed.resume_ms,
+        next_index: proceed.next_index,
+        options: RecognizeOptions {
+            language: options.language.parse().ok(),
+            languages: options.languages.iter().filter_map(|code| code.parse().ok()).collect(),
+            task: task_from_proto(options.task()).unwrap_or(Task::Transcribe),
+            prompt: prompt(&options),
+            word_timestamps: options.word_timestamps,
+        },
     }
+}
+
+/// The prompt with the hotwords before it: what comes last weighs most.
+fn prompt(options: &v1::Options) -> Option<String> {
+    let hotwords = options.hotwords.join(", ");
+    let parts: Vec<_> = [hotwords, options.prompt.clone()].into_iter().filter(|part| !part.is_empty()).collect();
+    Some(parts.join(". ")).filter(|prompt| !prompt.is_empty())
 }

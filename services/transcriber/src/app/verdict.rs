@@ -7,7 +7,7 @@ use escriba_proto::v1::{self, ChunkDone, ChunkFailed};
 use super::fetch_media::FetchError;
 use crate::{
     media::DecodeError,
-    speech::{Outcome, PipelineError},
+    speech::{ModelsError, Outcome, PipelineError},
 };
 
 /// How an attempt ended.
@@ -20,20 +20,20 @@ pub(crate) enum Verdict {
     Canceled,
 }
 
-/// `None`: the thread that worked on it died.
-pub(crate) fn of_run(ended: Option<Result<Outcome, PipelineError>>, processing_ms: u64) -> Verdict {
+pub(crate) fn of_run(ended: Result<Outcome, PipelineError>, processing_ms: u64) -> Verdict {
     let failed = |code: FailureCode, retryable| Verdict::Failed(chunk_failed(code, retryable, processing_ms));
     let error = match ended {
-        Some(Ok(outcome)) => return Verdict::Done(chunk_done(outcome, processing_ms)),
-        Some(Err(error)) => error,
-        None => return failed(FailureCode::Internal, true),
+        Ok(outcome) => return Verdict::Done(chunk_done(outcome, processing_ms)),
+        Err(error) => error,
     };
     match error {
-        PipelineError::Canceled => Verdict::Canceled,
+        PipelineError::Canceled | PipelineError::Decode(DecodeError::Canceled) => Verdict::Canceled,
         PipelineError::Decode(DecodeError::Media(code)) => failed(code, false),
-        PipelineError::Decode(error @ (DecodeError::Crashed { .. } | DecodeError::Stalled { .. })) => {
+        PipelineError::Decode(
+            error @ (DecodeError::Crashed { .. } | DecodeError::Stalled { .. } | DecodeError::Garbled(_)),
+        ) => {
             tracing::error!(%error, "the decoder failed");
-            failed(FailureCode::MediaUndecodable, true)
+            failed(FailureCode::DecoderCrashed, false)
         }
         error => {
             tracing::error!(%error, "an attempt failed");
@@ -56,6 +56,12 @@ pub(crate) fn of_fetch(error: &FetchError, processing_ms: u64) -> Verdict {
             Verdict::Trouble
         }
     }
+}
+
+/// A model that cannot be loaded here may be elsewhere.
+pub(crate) fn of_model(error: &ModelsError, processing_ms: u64) -> Verdict {
+    tracing::error!(%error, "a model cannot be used");
+    Verdict::Failed(chunk_failed(FailureCode::ModelUnavailable, true, processing_ms))
 }
 
 fn chunk_done(outcome: Outcome, processing_ms: u64) -> ChunkDone {

@@ -27,7 +27,7 @@ pub(crate) struct Reports {
 
 /// What the answer to a claim was.
 pub(crate) enum Claimed {
-    Granted(Box<Attempt>, Proceed),
+    Granted(Box<(Attempt, Proceed)>),
     Refused(Reason),
 }
 
@@ -80,7 +80,7 @@ impl Reports {
                     stream,
                     uncommitted: VecDeque::new(),
                 };
-                Ok(Claimed::Granted(Box::new(attempt), proceed))
+                Ok(Claimed::Granted(Box::new((attempt, proceed))))
             }
             directive::Body::Refused(refused) => Ok(Claimed::Refused(refused.reason())),
             _ => Err(Status::internal("a claim was answered with something else")),

@@ -7,7 +7,7 @@ use tracing::Instrument;
 use crate::app::transcribe_chunk::Transcriber;
 
 impl WorkHandler for Transcriber {
-    async fn handle(&self, item: WorkItem, slot: usize) -> Settlement {
-        self.transcribe_chunk(&item, slot).instrument(tracing::info_span!("chunk.transcribe")).await
+    async fn handle(&self, item: WorkItem) -> Settlement {
+        self.transcribe_chunk(&item).instrument(tracing::info_span!("chunk.transcribe")).await
     }
 }

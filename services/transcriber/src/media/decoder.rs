@@ -1,15 +1,10 @@
-//! The parent's end of decoding: starts a child on an open file and reads samples from it. It never waits for ever, and
-//! never outlives the child: dropping a [`Decoder`] kills and reaps it.
-//!
-//! A child dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so a decoder must be spawned on a thread that
-//! lives at least as long as the decoder.
+//! The parent's end of decoding: reads what one child says of one recording. It never waits for ever, and never outlives
+//! the child: dropping a [`Decoder`] kills and reaps it.
 
 use std::{
-    env,
-    fs::File,
     io::{self, BufReader, Read},
-    path::PathBuf,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    ops::ControlFlow,
+    process::{ChildStdout, ExitStatus},
     time::Duration,
 };
 
@@ -18,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::media::{
     frames::{Frame, FrameReader},
+    jail::Walls,
+    pool::{Process, Replenish},
     samples_to_ms,
 };
 
@@ -31,6 +28,14 @@ pub enum DecodeError {
     Crashed { status: ExitStatus },
     #[error("the decoder gave no sign of life for {} s", .after.as_secs())]
     Stalled { after: Duration },
+    /// It speaks as no decoder does, so the recording may have taken it over.
+    #[error("the decoder makes no sense: {0}")]
+    Garbled(#[source] io::Error),
+    /// No recording is to blame: it had been given none.
+    #[error("the decoder ended before it took a recording: {status}")]
+    Unready { status: ExitStatus },
+    #[error("canceled while channels were compared")]
+    Canceled,
     #[error("the decoder could not be run: {0}")]
     Io(#[from] io::Error),
 }
@@ -40,6 +45,8 @@ pub enum DecodeError {
 pub struct MediaInfo {
     /// What the header says, which may be a guess.
     pub duration_ms: Option<u64>,
+    /// How many channels are given out, interleaved: 1 where they are heard as one.
+    pub channels: u16,
 }
 
 /// What is known of a recording once it is decoded.
@@ -49,87 +56,96 @@ pub struct DecodeSummary {
     pub warnings: Vec<WarningCode>,
 }
 
-/// How to run the child.
-#[derive(Debug, Clone)]
-pub struct DecodeCommand {
-    /// A binary whose `decode` command is [`super::decode_child::main`].
-    pub program: PathBuf,
-    /// A child that says nothing for this long is killed.
-    pub patience: Duration,
-}
-
-impl Default for DecodeCommand {
-    fn default() -> Self {
-        // Not `current_exe`: a binary replaced during a deployment would start children of another version.
-        Self { program: PathBuf::from("/proc/self/exe"), patience: Duration::from_mins(1) }
-    }
-}
-
-impl DecodeCommand {
-    /// Starts a child on `file` and waits until it has opened the recording.
-    pub fn spawn(&self, file: File) -> Result<Decoder, DecodeError> {
-        let mut command = Command::new(&self.program);
-        command.arg("decode").env_clear().current_dir("/").stdin(file).stdout(Stdio::piped());
-        // Without it the child would not start where FFmpeg's libraries lie in a folder of their own.
-        if let Some(libraries) = env::var_os("LD_LIBRARY_PATH") {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
-        let mut child = command.spawn()?;
-        let pipe = child.stdout.take().ok_or_else(|| io::Error::other("the decoder has no standard output"))?;
-        let pipe = PatientPipe { pipe, patience: self.patience };
-        let mut decoder = Decoder {
-            child,
-            frames: FrameReader::new(BufReader::with_capacity(64 * 1024, pipe)),
-            patience: self.patience,
-            info: MediaInfo { duration_ms: None },
-            samples: 0,
-            warnings: Vec::new(),
-            ended: false,
-        };
-        match decoder.read()? {
-            Frame::Info { duration_ms } => decoder.info.duration_ms = Some(duration_ms).filter(|&ms| ms > 0),
-            Frame::Failed { code } => return Err(DecodeError::Media(code)),
-            _ => return Err(out_of_order()),
-        }
-        Ok(decoder)
-    }
-}
-
 /// A recording being decoded by a child.
 #[derive(Debug)]
 pub struct Decoder {
-    child: Child,
+    process: Process,
     frames: FrameReader<BufReader<PatientPipe>>,
     patience: Duration,
+    walls: Walls,
     info: MediaInfo,
+    /// Of each channel.
     samples: u64,
     warnings: Vec<WarningCode>,
     ended: bool,
+    /// After `process`, so that this child is gone before the next is started.
+    next: Replenish,
 }
 
 impl Decoder {
-    /// Starts this program's own child on `file`.
-    pub fn spawn(file: File) -> Result<Self, DecodeError> {
-        DecodeCommand::default().spawn(file)
+    /// Waits until a child that was handed a recording has taken it.
+    pub(super) fn begin(
+        mut process: Process,
+        pipe: ChildStdout,
+        patience: Duration,
+        next: Replenish,
+    ) -> Result<Self, DecodeError> {
+        let mut frames = FrameReader::new(BufReader::with_capacity(64 * 1024, PatientPipe { pipe, patience }));
+        let mut read = || match frames.read() {
+            Ok(frame) => Ok(frame),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(DecodeError::Unready { status: process.end()? })
+            }
+            // A machine that is too busy to start a program says nothing of the recording.
+            Err(error) => Err(DecodeError::Io(error)),
+        };
+        let Frame::Ready(walls) = read()? else { return Err(out_of_order()) };
+        let Frame::Began = read()? else { return Err(out_of_order()) };
+        let info = MediaInfo { duration_ms: None, channels: 1 };
+        Ok(Self { process, frames, patience, walls, info, samples: 0, warnings: Vec::new(), ended: false, next })
+    }
+
+    /// Waits until the child has opened the recording.
+    pub(super) fn open(&mut self, watch: &mut dyn FnMut(u8) -> ControlFlow<()>) -> Result<(), DecodeError> {
+        loop {
+            match self.read()? {
+                Frame::Comparing { percent } if watch(percent).is_break() => return Err(DecodeError::Canceled),
+                Frame::Comparing { .. } => {}
+                Frame::Info { channels: 0, .. } => return Err(out_of_order()),
+                Frame::Info { duration_ms, channels } => {
+                    self.info = MediaInfo { duration_ms: Some(duration_ms).filter(|&ms| ms > 0), channels };
+                    return Ok(());
+                }
+                Frame::Failed { code } => return Err(DecodeError::Media(code)),
+                _ => return Err(out_of_order()),
+            }
+        }
+    }
+
+    /// The child's process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What confines the child.
+    pub fn walls(&self) -> Walls {
+        self.walls
     }
 
     pub fn info(&self) -> MediaInfo {
         self.info
     }
 
-    /// The next samples, 16 kHz mono; `None` at the end. A block may be empty while the child searches a long video for
-    /// sound.
+    /// The next samples at 16 kHz, of [`MediaInfo::channels`] interleaved; `None` at the end. A block may be empty while
+    /// the child searches a long video for sound.
     pub fn next_block(&mut self) -> Result<Option<Vec<i16>>, DecodeError> {
         while !self.ended {
             match self.read()? {
                 Frame::Pcm(samples) => {
-                    self.samples += samples.len() as u64;
+                    let channels = usize::from(self.info.channels);
+                    if samples.len() % channels != 0 {
+                        return Err(out_of_order());
+                    }
+                    if !samples.is_empty() {
+                        self.next.now();
+                    }
+                    self.samples += (samples.len() / channels) as u64;
                     return Ok(Some(samples));
                 }
                 Frame::Warning(code) => self.warnings.push(code),
                 Frame::End { samples } if samples == self.samples => self.ended = true,
                 Frame::Failed { code } => return Err(DecodeError::Media(code)),
-                Frame::Info { .. } | Frame::End { .. } => return Err(out_of_order()),
+                _ => return Err(out_of_order()),
             }
         }
         Ok(None)
@@ -143,26 +159,19 @@ impl Decoder {
 
     fn read(&mut self) -> Result<Frame, DecodeError> {
         self.frames.read().map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => match self.child.wait() {
+            io::ErrorKind::UnexpectedEof => match self.process.end() {
                 Ok(status) => DecodeError::Crashed { status },
                 Err(error) => DecodeError::Io(error),
             },
             io::ErrorKind::TimedOut => DecodeError::Stalled { after: self.patience },
+            io::ErrorKind::InvalidData => DecodeError::Garbled(error),
             _ => DecodeError::Io(error),
         })
     }
 }
 
-impl Drop for Decoder {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn out_of_order() -> DecodeError {
-    DecodeError::Io(io::Error::new(io::ErrorKind::InvalidData, "the decoder's messages are out of order"))
+    DecodeError::Garbled(io::Error::new(io::ErrorKind::InvalidData, "the decoder's messages are out of order"))
 }
 
 /// The child's output, with an end to waiting for it.

@@ -1,24 +1,26 @@
-//! The decoding child's work: packets in, frames of samples out, in constant memory. What cannot be decoded is skipped
-//! and leaves silence of its own length; what ends too early is said once, at the end. It never looks at the upload's
-//! bytes itself.
+//! The decoding child's work: packets in, samples out, in constant memory. What cannot be decoded is skipped and leaves
+//! silence of its own length; what ends too early is said once, at the end. It never looks at the upload's bytes itself,
+//! and does not know what becomes of the samples.
 
 use std::{
-    io::{self, Write},
+    io,
     time::{Duration, Instant},
 };
 
-use escriba_domain::{FailureCode, WarningCode};
+use escriba_domain::FailureCode;
 use ffmpeg_next::{Error, Packet, frame};
 
 use crate::media::{
+    SAMPLE_RATE,
     demux::{self, Recording},
-    frames::FrameWriter,
     resample::Resampler,
     samples_to_ms, timeline,
 };
 
-/// Samples are sent about so many at a time.
+/// Samples of each channel are passed on about so many at a time.
 const BLOCK: usize = 16_000;
+
+const SAMPLES_A_MS: u64 = SAMPLE_RATE as u64 / 1000;
 
 /// Packets that may fail before the first good one: a stream joined in its middle starts so.
 const PRIMING_ERRORS: u32 = 3;
@@ -32,6 +34,8 @@ pub(super) enum Stop {
     Media(FailureCode),
     /// The parent no longer listens.
     Pipe(io::Error),
+    /// Whoever takes the samples has heard enough.
+    Enough,
 }
 
 impl From<io::Error> for Stop {
@@ -40,14 +44,25 @@ impl From<io::Error> for Stop {
     }
 }
 
+/// Takes what is decoded.
+pub(super) trait Sink {
+    /// Samples at 16 kHz, interleaved. None at all are only a sign of life.
+    fn take(&mut self, samples: &[f32]) -> Result<(), Stop>;
+
+    /// Parts of the recording were skipped. Said once.
+    fn damaged(&mut self) -> Result<(), Stop>;
+}
+
 /// One recording on its way from packets to samples.
-pub(super) struct Decoding<'a, W: Write> {
+pub(super) struct Decoding<'a, S: Sink> {
     recording: Recording,
-    out: &'a mut FrameWriter<W>,
+    sink: &'a mut S,
     resampler: Resampler,
-    pending: Vec<i16>,
-    /// Samples given to `pending` so far.
+    pending: Vec<f32>,
+    /// Samples of each channel given to `pending` so far.
     written: u64,
+    /// More than this are too many.
+    most: u64,
     /// Where the latest packet of any track ends, in milliseconds.
     reached_ms: u64,
     errors_in_a_row: u32,
@@ -63,14 +78,16 @@ pub(super) struct Decoded {
     pub(super) truncated: bool,
 }
 
-impl<'a, W: Write> Decoding<'a, W> {
-    pub(super) fn new(recording: Recording, out: &'a mut FrameWriter<W>) -> Self {
+impl<'a, S: Sink> Decoding<'a, S> {
+    /// Gives out so many channels, at most `max_ms` of them.
+    pub(super) fn new(recording: Recording, channels: usize, max_ms: u64, sink: &'a mut S) -> Self {
         Self {
             recording,
-            out,
-            resampler: Resampler::default(),
-            pending: Vec::with_capacity(2 * BLOCK),
+            sink,
+            resampler: Resampler::new(channels),
+            pending: Vec::with_capacity(2 * BLOCK * channels),
             written: 0,
+            most: max_ms.saturating_mul(SAMPLES_A_MS),
             reached_ms: 0,
             errors_in_a_row: 0,
             decoded_any: false,
@@ -85,7 +102,8 @@ impl<'a, W: Write> Decoding<'a, W> {
         if self.recording.track.decoder.send_eof().is_ok() {
             self.receive_frames()?;
         }
-        self.collect(Resampler::drain)?;
+        self.collect(Resampler::drain).map_err(|_| Stop::Media(FailureCode::MediaUndecodable))?;
+        self.check_length(0)?;
         self.send()?;
         if !self.decoded_any {
             return Err(Stop::Media(FailureCode::MediaUndecodable));
@@ -153,12 +171,13 @@ impl<'a, W: Write> Decoding<'a, W> {
             self.errors_in_a_row += 1;
             return Ok(());
         }
+        self.check_length(0)?;
         self.note_errors()?;
         self.decoded_any = true;
         if frame.is_corrupt() || frame.has_decode_errors() {
             self.errors_in_a_row += 1;
         }
-        if self.pending.len() >= BLOCK { self.send() } else { Ok(()) }
+        if self.pending.len() >= BLOCK * self.resampler.channels() { self.send() } else { Ok(()) }
     }
 
     /// Errors count once something good follows them: at the very end they are part of breaking off.
@@ -166,7 +185,7 @@ impl<'a, W: Write> Decoding<'a, W> {
         let forgiven = if self.decoded_any { 0 } else { PRIMING_ERRORS };
         if self.errors_in_a_row > forgiven && !self.damaged {
             self.damaged = true;
-            self.out.warning(WarningCode::MediaDamaged)?;
+            self.sink.damaged()?;
         }
         self.errors_in_a_row = 0;
         Ok(())
@@ -174,12 +193,14 @@ impl<'a, W: Write> Decoding<'a, W> {
 
     fn fill_gap(&mut self, position: i64) -> Result<(), Stop> {
         let stated = self.recording.stated.track.or(self.recording.stated.whole);
-        let stated_end = stated.map(|ms| ms * 16);
+        let stated_end = stated.map(|ms| ms.saturating_mul(SAMPLES_A_MS));
         let gap = timeline::gap_before(position, self.written + self.resampler.held(), stated_end);
         if gap == 0 {
             return Ok(());
         }
-        self.collect(Resampler::drain)?;
+        // Before any of the silence is made: a single packet can claim to belong years ahead.
+        self.check_length(gap)?;
+        self.collect(Resampler::drain).map_err(|_| Stop::Media(FailureCode::MediaUndecodable))?;
         for _ in 0..gap / BLOCK as u64 {
             self.silence(BLOCK);
             self.send()?;
@@ -191,19 +212,25 @@ impl<'a, W: Write> Decoding<'a, W> {
     }
 
     fn silence(&mut self, count: usize) {
-        self.pending.resize(self.pending.len() + count, 0);
+        self.pending.resize(self.pending.len() + count * self.resampler.channels(), 0.0);
         self.written += count as u64;
     }
 
-    fn collect(&mut self, give: impl FnOnce(&mut Resampler, &mut Vec<i16>) -> Result<(), Error>) -> Result<(), Stop> {
+    fn collect(&mut self, give: impl FnOnce(&mut Resampler, &mut Vec<f32>) -> Result<(), Error>) -> Result<(), Error> {
         let before = self.pending.len();
         let given = give(&mut self.resampler, &mut self.pending);
-        self.written += (self.pending.len() - before) as u64;
-        given.map_err(|_| Stop::Media(FailureCode::MediaUndecodable))
+        self.written += ((self.pending.len() - before) / self.resampler.channels()) as u64;
+        given
+    }
+
+    /// Fails if so many more samples are too many.
+    fn check_length(&self, more: u64) -> Result<(), Stop> {
+        let is_fine = self.written.saturating_add(more) <= self.most;
+        if is_fine { Ok(()) } else { Err(Stop::Media(FailureCode::MediaTooLong)) }
     }
 
     fn send(&mut self) -> Result<(), Stop> {
-        self.out.pcm(&self.pending)?;
+        self.sink.take(&self.pending)?;
         self.pending.clear();
         self.last_sent = Instant::now();
         Ok(())

@@ -1,26 +1,40 @@
 //! Opens an upload with `FFmpeg` and picks what to listen to. Only formats that hold their own sound are on the list, no
 //! protocol is, and the input is an open file: nothing the upload says can make `FFmpeg` open anything else.
 
-#![allow(unsafe_code, reason = "the crate has no safe view of how a duration was found, nor of the start time")]
+#![allow(
+    unsafe_code,
+    reason = "the crate has no safe view of how a duration was found, the start time, and all codecs"
+)]
 
 use std::{
+    ffi::CStr,
     fs::File,
     io::{BufReader, Seek},
+    ptr,
+    sync::LazyLock,
 };
 
 use escriba_domain::FailureCode;
 use ffmpeg_next::{
-    Dictionary, Error, Rational,
+    Dictionary, Error, Rational, Stream,
     codec::{self, decoder},
-    ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE,
+    ffi::{
+        AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE, AVMediaType::AVMEDIA_TYPE_AUDIO, av_codec_is_decoder,
+        av_codec_iterate, av_max_alloc,
+    },
     format::{
         self,
         context::{Input, StreamIo},
+        stream::Disposition,
     },
     media,
 };
 
-use crate::media::SAMPLE_RATE;
+use crate::media::{
+    SAMPLE_RATE,
+    request::DecodeRequest,
+    tracks::{self, Described},
+};
 
 /// Demuxers of self-contained recordings, by `FFmpeg`'s names. Never hls, dash, concat, sdp, image2 and their like.
 const FORMATS: &str = "wav,w64,mp3,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,loas,aiff,amr,amrnb,amrwb,ape,asf,\
@@ -57,18 +71,53 @@ pub(super) struct Stated {
     pub(super) whole: Option<u64>,
 }
 
+/// Silence in FLAC takes more than this.
+const LEAST_BYTES_A_SECOND: u64 = 100;
+
+/// The largest piece of memory that `FFmpeg` may ask for: what a file claims to need is no reason to have it.
+const LARGEST_PIECE: usize = 256 << 20;
+
+/// What can be done before there is a file.
+pub(super) fn prepare() {
+    // FFmpeg's messages quote the upload, which has no place in the operator's logs.
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+    // SAFETY: it sets a number, and no other thread reads it.
+    unsafe { av_max_alloc(LARGEST_PIECE) };
+    audio_decoders();
+}
+
+/// The names of all decoders of sound, separated by commas.
+fn audio_decoders() -> &'static str {
+    static NAMES: LazyLock<String> = LazyLock::new(|| {
+        let mut names = Vec::new();
+        let mut place = ptr::null_mut();
+        // SAFETY: the place is the library's own mark of how far it has come; descriptions are static.
+        while let Some(codec) = unsafe { av_codec_iterate(&raw mut place).as_ref() } {
+            // SAFETY: as above.
+            if codec.type_ == AVMEDIA_TYPE_AUDIO && unsafe { av_codec_is_decoder(codec) } != 0 {
+                // SAFETY: a codec's name is a static C string.
+                names.push(unsafe { CStr::from_ptr(codec.name) }.to_string_lossy());
+            }
+        }
+        names.join(",")
+    });
+    &NAMES
+}
+
 /// Opens what `file` holds. `damaged` is the failure that an unreadable file means.
-pub(super) fn open(mut file: File, damaged: FailureCode) -> Result<Recording, FailureCode> {
+pub(super) fn open(mut file: File, request: &DecodeRequest, damaged: FailureCode) -> Result<Recording, FailureCode> {
     file.rewind().map_err(|_| damaged)?;
     let io = StreamIo::from_read_seek(BufReader::new(file)).map_err(|_| damaged)?;
     let mut options = Dictionary::new();
     options.set("format_whitelist", FORMATS);
     options.set("protocol_whitelist", "none");
+    // Pictures are never looked at, so their decoders are nobody's way in either.
+    options.set("codec_whitelist", audio_decoders());
     let input = format::input_from_stream(io, None, Some(options)).map_err(|_| damaged)?;
     if input.probe_score() < LEAST_PROBE_SCORE {
         return Err(FailureCode::MediaUnrecognized);
     }
-    let track = best_track(&input)?;
+    let track = choose_track(&input, request)?;
     let stated = stated(&input, &track);
     // SAFETY: the context is open and nothing else refers to it.
     let start_us = known(unsafe { (*input.as_ptr()).start_time }).unwrap_or(0);
@@ -89,26 +138,60 @@ impl Recording {
         u64::try_from(rescale(end, time_base, 1_000) - self.start_us / 1_000).ok()
     }
 
+    /// How many channels the track has.
+    pub(super) fn channels(&self) -> usize {
+        // SAFETY: the decoder is open and nothing else refers to it.
+        let layout = unsafe { (*self.track.decoder.as_ptr()).ch_layout };
+        usize::try_from(layout.nb_channels).unwrap_or(0)
+    }
+
     pub(super) fn is_ogg(&self) -> bool {
         self.input.format().name() == "ogg"
     }
+
+    /// The length, if the header states it and can be believed: broadcasts restart their clocks, and a file of so few
+    /// bytes holds no such length in any codec. In milliseconds.
+    pub(super) fn believable_ms(&self, file_bytes: u64) -> Option<u64> {
+        let is_broadcast = matches!(self.input.format().name(), "mpegts" | "mpeg");
+        let stated = self.stated.track.or(self.stated.whole).filter(|_| !is_broadcast)?;
+        (stated / 1_000 * LEAST_BYTES_A_SECOND < file_bytes).then_some(stated)
+    }
 }
 
-/// The track `FFmpeg` would play, or the first other one that has a decoder.
-fn best_track(input: &Input) -> Result<Track, FailureCode> {
+/// The first of the tracks meant that has a decoder.
+fn choose_track(input: &Input, request: &DecodeRequest) -> Result<Track, FailureCode> {
+    let is_audio = |stream: &Stream<'_>| stream.parameters().medium() == media::Type::Audio;
+    let streams: Vec<_> = input.streams().filter(is_audio).collect();
     let best = input.streams().best(media::Type::Audio).ok_or(FailureCode::MediaNoAudio)?.index();
-    let others = input.streams().map(|stream| stream.index()).filter(|&index| index != best);
-    std::iter::once(best)
-        .chain(others)
-        .filter_map(|index| input.stream(index))
-        .filter(|stream| stream.parameters().medium() == media::Type::Audio)
-        .find_map(|stream| {
-            let mut decoder = codec::Context::from_parameters(stream.parameters()).ok()?.decoder();
-            decoder.set_packet_time_base(stream.time_base());
-            let decoder = decoder.audio().ok()?;
-            Some(Track { index: stream.index(), decoder, time_base: stream.time_base() })
-        })
-        .ok_or(FailureCode::MediaUndecodable)
+    let described: Vec<_> = streams.iter().map(|stream| describe(stream, best)).collect();
+    let order = tracks::in_order(&described, request.track.as_ref(), request.language);
+    if order.is_empty() {
+        return Err(FailureCode::MediaNoSuchTrack);
+    }
+    order.into_iter().find_map(|place| open_track(&streams[place])).ok_or(FailureCode::MediaUndecodable)
+}
+
+fn describe(stream: &Stream<'_>, best: usize) -> Described {
+    let (disposition, tags) = (stream.disposition(), stream.metadata());
+    let aside = Disposition::COMMENT
+        | Disposition::HEARING_IMPAIRED
+        | Disposition::VISUAL_IMPAIRED
+        | Disposition::KARAOKE
+        | Disposition::CLEAN_EFFECTS;
+    let title = tags.get("title").unwrap_or_default().to_lowercase();
+    Described {
+        language: tags.get("language").filter(|tag| *tag != "und").map(str::to_owned),
+        is_default: disposition.contains(Disposition::DEFAULT),
+        is_aside: disposition.intersects(aside) || title.contains("commentary"),
+        is_best: stream.index() == best,
+    }
+}
+
+fn open_track(stream: &Stream<'_>) -> Option<Track> {
+    let mut decoder = codec::Context::from_parameters(stream.parameters()).ok()?.decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    let decoder = decoder.audio().ok()?;
+    Some(Track { index: stream.index(), decoder, time_base: stream.time_base() })
 }
 
 fn stated(input: &Input, track: &Track) -> Stated {

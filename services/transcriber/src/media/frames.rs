@@ -8,10 +8,12 @@ use std::io::{self, Read, Write};
 
 use escriba_domain::{FailureCode, WarningCode};
 
-/// Names the stream and its version. Both ends come from one binary, so another version means a broken deployment.
-const GREETING: [u8; 5] = *b"ESCD\x01";
+use crate::media::jail::{Wall, Walls};
 
-/// The longest body in bytes: two seconds of samples.
+/// Names the stream and its version. Both ends come from one binary, so another version means a broken deployment.
+const GREETING: [u8; 5] = *b"ESCD\x02";
+
+/// The longest body in bytes: two seconds of one channel.
 const MAX_BODY: usize = 64 * 1024;
 
 const INFO: u8 = 1;
@@ -19,17 +21,26 @@ const PCM: u8 = 2;
 const WARNING: u8 = 3;
 const END: u8 = 4;
 const FAILED: u8 = 5;
+const READY: u8 = 6;
+const BEGAN: u8 = 7;
+const COMPARING: u8 = 8;
 
 /// One message of the child's.
 #[derive(Debug, PartialEq)]
 pub(super) enum Frame {
-    /// What the recording's header says of its length, 0 if nothing. Comes first.
-    Info { duration_ms: u64 },
-    /// 16 kHz mono samples. None at all means only that the child is still at work.
+    /// The child has started up and waits for a recording. Comes first, before there is one.
+    Ready(Walls),
+    /// It has been handed a recording; whatever becomes of it from here on, the recording may be the reason.
+    Began,
+    /// It compares channels before it decodes; how far it has come, of 100, if the length is known, else 0.
+    Comparing { percent: u8 },
+    /// What the recording's header says of its length, 0 if nothing, and how many channels the samples have.
+    Info { duration_ms: u64, channels: u16 },
+    /// 16 kHz samples, interleaved. None at all means only that the child is still at work.
     Pcm(Vec<i16>),
     /// Something is odd, and decoding went on.
     Warning(WarningCode),
-    /// The last message of a child that has decoded everything; how many samples that was.
+    /// The last message of a child that has decoded everything; how many samples of each channel that was.
     End { samples: u64 },
     /// The last message of a child that found nothing to decode.
     Failed { code: FailureCode },
@@ -46,15 +57,28 @@ impl<W: Write> FrameWriter<W> {
         Ok(Self { out })
     }
 
-    pub(super) fn info(&mut self, duration_ms: u64) -> io::Result<()> {
-        self.frame(INFO, &duration_ms.to_le_bytes())
+    pub(super) fn ready(&mut self, walls: Walls) -> io::Result<()> {
+        self.frame(READY, &[wall_to_byte(walls.landlock), wall_to_byte(walls.seccomp)])
     }
 
-    pub(super) fn pcm(&mut self, samples: &[i16]) -> io::Result<()> {
+    pub(super) fn began(&mut self) -> io::Result<()> {
+        self.frame(BEGAN, &[])
+    }
+
+    pub(super) fn comparing(&mut self, percent: u8) -> io::Result<()> {
+        self.frame(COMPARING, &[percent])
+    }
+
+    pub(super) fn info(&mut self, duration_ms: u64, channels: u16) -> io::Result<()> {
+        self.frame(INFO, &[&duration_ms.to_le_bytes()[..], &channels.to_le_bytes()].concat())
+    }
+
+    /// Samples of so many channels, interleaved. No frame ends between two channels.
+    pub(super) fn pcm(&mut self, samples: &[i16], channels: usize) -> io::Result<()> {
         if samples.is_empty() {
             return self.frame(PCM, &[]);
         }
-        for block in samples.chunks(MAX_BODY / 2) {
+        for block in samples.chunks(MAX_BODY / 2 / channels * channels) {
             let body: Vec<u8> = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
             self.frame(PCM, &body)?;
         }
@@ -119,7 +143,18 @@ impl<R: Read> FrameReader<R> {
 
 fn parse(kind: u8, body: &[u8]) -> io::Result<Frame> {
     match kind {
-        INFO => Ok(Frame::Info { duration_ms: number(body)? }),
+        READY => match *body {
+            [landlock, seccomp] => Ok(Frame::Ready(Walls { landlock: wall(landlock)?, seccomp: wall(seccomp)? })),
+            _ => Err(invalid("the decoder sent a malformed greeting")),
+        },
+        BEGAN => Ok(Frame::Began),
+        COMPARING => Ok(Frame::Comparing { percent: body.first().map_or(0, |&percent| percent.min(100)) }),
+        INFO => match body.split_last_chunk() {
+            Some((duration, &channels)) => {
+                Ok(Frame::Info { duration_ms: number(duration)?, channels: u16::from_le_bytes(channels) })
+            }
+            None => Err(invalid("the decoder sent a malformed number")),
+        },
         PCM => Ok(Frame::Pcm(body.as_chunks().0.iter().copied().map(i16::from_le_bytes).collect())),
         WARNING => Ok(Frame::Warning(code(body)?)),
         END => Ok(Frame::End { samples: number(body)? }),
@@ -139,6 +174,23 @@ fn code<C: std::str::FromStr>(body: &[u8]) -> io::Result<C> {
         .ok_or_else(|| invalid("the decoder sent an unknown code"))
 }
 
+fn wall_to_byte(wall: Wall) -> u8 {
+    match wall {
+        Wall::Missing => 0,
+        Wall::Partial => 1,
+        Wall::Whole => 2,
+    }
+}
+
+fn wall(byte: u8) -> io::Result<Wall> {
+    match byte {
+        0 => Ok(Wall::Missing),
+        1 => Ok(Wall::Partial),
+        2 => Ok(Wall::Whole),
+        _ => Err(invalid("the decoder sent an unknown code")),
+    }
+}
+
 fn invalid(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
@@ -151,9 +203,13 @@ mod tests {
     fn every_frame_reads_back_as_it_was_written() {
         let mut stream = Vec::new();
         let mut writer = FrameWriter::new(&mut stream).unwrap();
-        writer.info(4_000).unwrap();
-        writer.pcm(&[0, -1, i16::MAX, i16::MIN]).unwrap();
-        writer.pcm(&[]).unwrap();
+        let walls = Walls { landlock: Wall::Partial, seccomp: Wall::Whole };
+        writer.ready(walls).unwrap();
+        writer.began().unwrap();
+        writer.comparing(7).unwrap();
+        writer.info(4_000, 2).unwrap();
+        writer.pcm(&[0, -1, i16::MAX, i16::MIN], 2).unwrap();
+        writer.pcm(&[], 2).unwrap();
         writer.warning(WarningCode::MediaTruncated).unwrap();
         writer.failed(FailureCode::MediaNoAudio).unwrap();
         writer.end(4).unwrap();
@@ -163,7 +219,10 @@ mod tests {
         assert_eq!(
             frames,
             [
-                Frame::Info { duration_ms: 4_000 },
+                Frame::Ready(walls),
+                Frame::Began,
+                Frame::Comparing { percent: 7 },
+                Frame::Info { duration_ms: 4_000, channels: 2 },
                 Frame::Pcm(vec![0, -1, i16::MAX, i16::MIN]),
                 Frame::Pcm(vec![]),
                 Frame::Warning(WarningCode::MediaTruncated),
@@ -177,27 +236,33 @@ mod tests {
     fn more_samples_than_a_frame_holds_are_split() {
         let samples = vec![7; MAX_BODY];
         let mut stream = Vec::new();
-        FrameWriter::new(&mut stream).unwrap().pcm(&samples).unwrap();
+        let mut writer = FrameWriter::new(&mut stream).unwrap();
+        writer.pcm(&samples, 1).unwrap();
+        writer.pcm(&samples[..30_000], 3).unwrap();
+        writer.pcm(&samples[..36_000], 3).unwrap();
 
         let mut reader = FrameReader::new(stream.as_slice());
         let frames: Vec<_> = std::iter::from_fn(|| reader.read().ok()).collect();
-        assert_eq!(frames, [Frame::Pcm(vec![7; MAX_BODY / 2]), Frame::Pcm(vec![7; MAX_BODY / 2])]);
+        let lengths = [MAX_BODY / 2, MAX_BODY / 2, 30_000, 32_766, 3_234];
+        assert_eq!(frames, lengths.map(|length| Frame::Pcm(vec![7; length])));
     }
 
     #[test]
     fn a_child_that_lies_is_found_out_before_room_is_made_for_it() {
-        let cases: [&[u8]; 5] = [
+        let cases: [&[u8]; 7] = [
             b"HTTP/1.1 200 OK",
-            b"ESCD\x01\x02\xff\xff\xff\xff",
-            b"ESCD\x01\x09\x00\x00\x00\x00",
-            b"ESCD\x01\x05\x03\x00\x00\x00odd",
-            b"ESCD\x01\x01\x02\x00\x00\x00\x00\x00",
+            b"ESCD\x02\x02\xff\xff\xff\xff",
+            b"ESCD\x02\x09\x00\x00\x00\x00",
+            b"ESCD\x02\x05\x03\x00\x00\x00odd",
+            b"ESCD\x02\x01\x02\x00\x00\x00\x00\x00",
+            b"ESCD\x02\x06\x02\x00\x00\x00\x02\x09",
+            b"ESCD\x02\x06\x00\x00\x00\x00",
         ];
         for stream in cases {
             let error = FrameReader::new(stream).read().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{stream:?}");
         }
-        let cut = FrameReader::new(&b"ESCD\x01\x04\x08\x00\x00\x00\x00"[..]).read().unwrap_err();
+        let cut = FrameReader::new(&b"ESCD\x02\x04\x08\x00\x00\x00\x00"[..]).read().unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -5,7 +5,7 @@
 const PLACEHOLDER: u64 = 0x7fff_0000;
 
 /// What the header states, in milliseconds.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WavLength {
     /// The file is no WAV, or its head holds no sound: the header has nothing to say.
     Silent,

@@ -6,9 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use whisper_rs::{WhisperContext, WhisperContextParameters, WhisperError};
+use whisper_rs::{DtwMode, DtwModelPreset, DtwParameters, WhisperContext, WhisperContextParameters, WhisperError};
 
 use crate::speech::recognizer::Recognizer;
+
+/// Layers of the decoder, from the last, whose attention is followed in models that are not known.
+const OTHER_LAYERS: i32 = 3;
 
 /// Where the model is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,8 +55,10 @@ impl Model {
         if use_gpu && !parameters.use_gpu {
             return Err(ModelError::NoGpu);
         }
-        // This version's flash attention takes twice as long on a CPU.
-        parameters.use_gpu(use_gpu).flash_attn(use_gpu);
+        // This version's flash attention takes twice as long on a CPU, and anywhere keeps words from being aligned.
+        parameters.use_gpu(use_gpu).flash_attn(false);
+        // Words are aligned by what the decoder pays attention to, by the heads known to follow the sound.
+        parameters.dtw_parameters(DtwParameters { mode: alignment_heads(path), ..DtwParameters::default() });
         std::fs::File::open(path).map_err(|source| ModelError::Missing { path: path.to_owned(), source })?;
         let context = WhisperContext::new_with_params(path, parameters)
             .map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
@@ -76,21 +81,34 @@ impl Model {
     }
 }
 
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
+/// The attention heads that OpenAI found to follow the sound, a published model each. Of others, those of the last
+/// layers do so more or less.
+fn alignment_heads(path: &Path) -> DtwMode<'static> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.strip_prefix("ggml-"));
+    let Some(size) = name.map(|name| name.split("-q").next().unwrap_or(name)) else {
+        return DtwMode::TopMost { n_top: OTHER_LAYERS };
+    };
+    let model_preset = match size {
+        "tiny" => DtwModelPreset::Tiny,
+        "tiny.en" => DtwModelPreset::TinyEn,
+        "base" => DtwModelPreset::Base,
+        "base.en" => DtwModelPreset::BaseEn,
+        "small" => DtwModelPreset::Small,
+        "small.en" => DtwModelPreset::SmallEn,
+        "medium" => DtwModelPreset::Medium,
+        "medium.en" => DtwModelPreset::MediumEn,
+        "large-v1" => DtwModelPreset::LargeV1,
+        "large-v2" => DtwModelPreset::LargeV2,
+        "large-v3" => DtwModelPreset::LargeV3,
+        "large-v3-turbo" => DtwModelPreset::LargeV3Turbo,
+        _ => return DtwMode::TopMost { n_top: OTHER_LAYERS },
+    };
+    DtwMode::ModelPreset { model_preset }
+}
 
-    /// The base model, from where the test command puts it.
-    pub(in crate::speech) fn test_model() -> Model {
-        let default = || {
-            let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-            let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
-            data.unwrap_or_else(home).join("escriba/models/ggml-base.bin")
-        };
-        let path = std::env::var_os("ESCRIBA_TEST_MODEL").map_or_else(default, PathBuf::from);
-        Model::load(&path, &ModelSettings { device: Device::Cpu })
-            .unwrap_or_else(|error| panic!("these tests need the base model (`make test` fetches it): {error}"))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_build_has_the_tiled_matrix_product() {

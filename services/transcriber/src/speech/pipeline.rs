@@ -1,37 +1,37 @@
-//! A recording from decoder to segments: decoding and searching for speech on one thread, recognition on the caller's,
-//! at most two windows between them. It tells its caller what happens and decides nothing about the job.
+//! A recording from decoder to segments: decoding and searching for speech on a thread of its own, recognition on the
+//! engine's, as many windows at once as it has slots. It tells its caller what happens, in the order of the recording,
+//! and decides nothing about the job.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, SyncSender, TrySendError},
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread,
 };
 
-use escriba_domain::{Language, Segment, WarningCode};
+use escriba_domain::{Language, Segment, Statistics, WarningCode};
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use tokio::sync::mpsc;
 
-use crate::{
-    media::{DecodeError, DecodeSummary, Decoder},
-    speech::{
-        recognizer::{RecognizeError, RecognizeOptions, Recognizer},
-        windower::{Window, Windower},
-    },
+use super::{
+    engine::{Answer, Engine},
+    languages::Poll,
+    merge::{Merge, Placed},
+    recognizer::{RecognizeError, RecognizeOptions, Recognized},
+    search::{Found, Search, Searched},
+    windower::{Packing, Window},
 };
+use crate::media::{DecodeError, DecodeSummary, Decoder};
 
-/// Windows found ahead of the one being recognised: enough to keep it busy, and no more memory than that.
+/// Windows found ahead of the ones being recognised: enough to keep the engine busy, and no more memory than that.
 const AHEAD: usize = 2;
-
-/// Progress through silence is told this often.
-const PROGRESS_EVERY_MS: u64 = 10_000;
 
 /// What to recognise, and from where.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// A language left open is settled by the first window that has text.
+    /// A language left open is settled by the first windows that have text.
     pub options: RecognizeOptions,
-    /// Where the last committed window ended; 0 at first.
+    /// Each window has its own language.
+    pub multilingual: bool,
+    /// Everything before this is committed; 0 at first.
     pub resume_ms: u64,
     /// The number of the next segment.
     pub next_index: u32,
@@ -48,11 +48,14 @@ pub enum Event {
         processed_ms: u64,
         audio_ms: Option<u64>,
     },
-    /// A window is done: everything before `through_ms` is. It may be without text.
+    /// Windows are done: everything before `through_ms` is in these segments or in earlier ones.
     Window {
         segments: Vec<Segment>,
         through_ms: u64,
+        /// Once it is settled; never where each window has its own.
         language: Option<Language>,
+        /// Of these windows.
+        statistics: Statistics,
     },
 }
 
@@ -74,6 +77,8 @@ pub enum PipelineError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Recognize(RecognizeError),
+    #[error("the engine died of a window")]
+    EngineDied,
 }
 
 impl From<RecognizeError> for PipelineError {
@@ -85,98 +90,194 @@ impl From<RecognizeError> for PipelineError {
     }
 }
 
-enum Found {
-    Window(Window),
-    Silence { through_ms: u64 },
-    End(DecodeSummary),
-}
-
-/// Transcribes what `decoder` gives. Blocks until done, failed or `cancel` is set.
-pub fn run(
-    decoder: Decoder,
-    recognizer: &mut Recognizer,
+/// Transcribes what the decoder gives that `open` makes. Ends when done, failed or `cancel` is set. Waits while nobody
+/// takes `events`.
+pub async fn run(
+    open: impl FnOnce() -> Result<Decoder, DecodeError> + Send + 'static,
+    engine: &Engine,
     plan: Plan,
     cancel: &Arc<AtomicBool>,
-    mut on_event: impl FnMut(Event),
+    events: mpsc::Sender<Event>,
 ) -> Result<Outcome, PipelineError> {
-    let audio_ms = decoder.info().duration_ms;
-    on_event(Event::Info { audio_ms });
-    thread::scope(|scope| {
-        let (found, windows) = mpsc::sync_channel(AHEAD);
-        let search = thread::Builder::new()
-            .name("decode".to_owned())
-            .spawn_scoped(scope, move || search(decoder, plan.resume_ms, cancel, &found))
-            .map_err(DecodeError::Io)?;
-        let Plan { mut options, mut next_index, .. } = plan;
-        for found in windows {
-            let processed_ms = match found {
-                Found::Window(window) => {
-                    let text = recognizer.recognize(&window, &options, cancel)?;
-                    if !text.segments.is_empty() {
-                        options.language = Some(text.language);
-                    }
-                    let mut segments = Vec::with_capacity(text.segments.len());
-                    for segment in text.segments {
-                        segments.push(segment.numbered(next_index, options.language));
-                        next_index += 1;
-                    }
-                    let through_ms = window.end_ms;
-                    on_event(Event::Window { segments, through_ms, language: options.language });
-                    through_ms
-                }
-                Found::Silence { through_ms } => through_ms,
-                Found::End(DecodeSummary { audio_ms, warnings }) => {
-                    on_event(Event::Progress { processed_ms: audio_ms, audio_ms: Some(audio_ms) });
-                    return Ok(Outcome { audio_ms, language: options.language, warnings });
-                }
-            };
-            on_event(Event::Progress { processed_ms, audio_ms });
-        }
-        // The channel closed without an end, so the search failed or saw the cancel.
-        match search.join() {
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(())) => Err(PipelineError::Canceled),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    let (found, windows) = mpsc::channel(AHEAD);
+    let packing = if plan.multilingual { Packing::Apart } else { Packing::Full };
+    let search = Search { packing, resume_ms: plan.resume_ms };
+    let stop = cancel.clone();
+    thread::Builder::new()
+        .name("decode".to_owned())
+        .spawn(move || search.run(open, &stop, &found))
+        .map_err(DecodeError::Io)?;
+    Run::new(engine, plan, cancel.clone(), events).drive(windows).await
 }
 
-/// Decodes and finds windows until the end, a cancel, or nobody receives them any more.
-fn search(
-    mut decoder: Decoder,
-    resume_ms: u64,
-    cancel: &AtomicBool,
-    found: &SyncSender<Found>,
-) -> Result<(), PipelineError> {
-    let mut windower = Windower::new(resume_ms);
-    let mut told_ms = 0;
-    while let Some(block) = decoder.next_block()? {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(PipelineError::Canceled);
+/// What is known of the language.
+enum Spoken {
+    /// One for the whole recording.
+    One(Poll),
+    /// One a window: what was surely spoken last, and for how long each has been spoken.
+    Many { last: Option<Language>, spoken: Vec<(Language, u64)> },
+}
+
+impl Spoken {
+    /// Whether the next window may be recognised beside others: what it is recognised with must not depend on which of
+    /// two is quicker.
+    fn is_settled(&self) -> bool {
+        match self {
+            Self::One(poll) => poll.settled().is_some(),
+            Self::Many { .. } => true,
         }
-        for window in windower.push(&block) {
-            told_ms = window.end_ms;
-            if found.send(Found::Window(window)).is_err() {
-                return Ok(());
+    }
+
+    fn settled(&self) -> Option<Language> {
+        match self {
+            Self::One(poll) => poll.settled(),
+            Self::Many { .. } => None,
+        }
+    }
+
+    /// The recording's, as far as can be told.
+    fn main(&self) -> Option<Language> {
+        match self {
+            Self::One(poll) => poll.leading(),
+            Self::Many { spoken, .. } => spoken.iter().max_by_key(|(_, ms)| *ms).map(|&(language, _)| language),
+        }
+    }
+}
+
+/// The receiving side of a run.
+struct Run<'a> {
+    engine: &'a Engine,
+    cancel: Arc<AtomicBool>,
+    events: mpsc::Sender<Event>,
+    options: Arc<RecognizeOptions>,
+    language: Spoken,
+    merge: Merge,
+    statistics: Statistics,
+    next_index: u32,
+    audio_ms: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    fn new(engine: &'a Engine, plan: Plan, cancel: Arc<AtomicBool>, events: mpsc::Sender<Event>) -> Self {
+        let language = if plan.multilingual {
+            Spoken::Many { last: None, spoken: Vec::new() }
+        } else {
+            Spoken::One(Poll::new(plan.options.language))
+        };
+        Self {
+            engine,
+            cancel,
+            events,
+            options: Arc::new(plan.options),
+            language,
+            merge: Merge::new(plan.resume_ms),
+            statistics: Statistics::default(),
+            next_index: plan.next_index,
+            audio_ms: None,
+        }
+    }
+
+    async fn drive(mut self, mut found: mpsc::Receiver<Searched>) -> Result<Outcome, PipelineError> {
+        let engine = self.engine;
+        let mut in_flight = FuturesOrdered::new();
+        let mut end = None;
+        loop {
+            let most = if self.language.is_settled() { engine.slots() + 1 } else { 1 };
+            tokio::select! {
+                biased;
+                Some((channel, answer)) = in_flight.next() => self.take(channel, answer).await?,
+                news = found.recv(), if end.is_none() && in_flight.len() < most => {
+                    match news.unwrap_or(Err(PipelineError::Canceled))? {
+                        Found::Info { audio_ms } => {
+                            self.audio_ms = audio_ms;
+                            self.say(Event::Info { audio_ms }).await;
+                        }
+                        Found::Window { window, channel, searched_ms } => {
+                            self.merge.expect(&window, searched_ms);
+                            let answer = engine.recognize(window, self.options.clone(), self.cancel.clone());
+                            in_flight.push_back(async move { (channel, answer.await) });
+                        }
+                        Found::Silence { searched_ms } => {
+                            self.merge.searched(searched_ms);
+                            self.tell().await;
+                        }
+                        Found::End(summary) => {
+                            self.merge.searched(summary.audio_ms);
+                            self.audio_ms = Some(summary.audio_ms);
+                            end = Some(summary);
+                        }
+                    }
+                }
+                else => break,
             }
         }
-        let through_ms = windower.settled_ms();
-        if through_ms >= told_ms + PROGRESS_EVERY_MS {
-            // A full channel means that recognition has enough to tell of.
-            match found.try_send(Found::Silence { through_ms }) {
-                Ok(()) => told_ms = through_ms,
-                Err(TrySendError::Full(_)) => {}
-                Err(TrySendError::Disconnected(_)) => return Ok(()),
+        let DecodeSummary { audio_ms, warnings } = end.ok_or(PipelineError::Canceled)?;
+        self.tell().await;
+        Ok(Outcome { audio_ms, language: self.language.main(), warnings })
+    }
+
+    /// A window is done.
+    async fn take(&mut self, channel: Option<u16>, answer: Option<Answer>) -> Result<(), PipelineError> {
+        let Answer { window, text } = answer.ok_or(PipelineError::EngineDied)?;
+        let text = self.in_its_language(&window, text?).await?;
+        self.statistics += text.statistics;
+        self.merge.take(&window, channel, text);
+        self.tell().await;
+        Ok(())
+    }
+
+    /// Learns from the window's language. Where each window has its own, one that is not sure of it is taken to speak the
+    /// last one that was, and is heard again as that.
+    async fn in_its_language(&mut self, window: &Window, text: Recognized) -> Result<Recognized, PipelineError> {
+        if text.segments.is_empty() {
+            return Ok(text);
+        }
+        let detected = text.language;
+        let heard_as = |language| Arc::new(RecognizeOptions { language: Some(language), ..(*self.options).clone() });
+        match &mut self.language {
+            Spoken::One(poll) => {
+                poll.hear(detected);
+                if let Some(settled) = poll.settled().filter(|_| self.options.language.is_none()) {
+                    self.options = heard_as(settled);
+                }
+                Ok(text)
+            }
+            Spoken::Many { last, spoken } => {
+                let language = detected.after(*last);
+                if detected.is_sure() {
+                    *last = Some(language);
+                }
+                match spoken.iter_mut().find(|(known, _)| *known == language) {
+                    Some((_, ms)) => *ms += text.statistics.speech_ms,
+                    None => spoken.push((language, text.statistics.speech_ms)),
+                }
+                if language == detected.language {
+                    return Ok(text);
+                }
+                let again = self.engine.recognize(window.clone(), heard_as(language), self.cancel.clone()).await;
+                Ok(again.ok_or(PipelineError::EngineDied)?.text?)
             }
         }
     }
-    let summary = decoder.finish()?;
-    for window in windower.finish() {
-        if found.send(Found::Window(window)).is_err() {
-            return Ok(());
+
+    /// Gives out what is final by now, and how far everything is.
+    async fn tell(&mut self) {
+        let processed_ms = self.merge.settled_ms();
+        if let Some(placed) = self.merge.ready() {
+            let mut segments = Vec::with_capacity(placed.len());
+            for Placed { segment, channel, language, .. } in placed {
+                segments.push(segment.numbered(self.next_index, Some(language), channel));
+                self.next_index += 1;
+            }
+            let statistics = std::mem::take(&mut self.statistics);
+            let language = self.language.settled();
+            self.say(Event::Window { segments, through_ms: processed_ms, language, statistics }).await;
         }
+        self.say(Event::Progress { processed_ms, audio_ms: self.audio_ms }).await;
     }
-    // Whoever left before the end has no use for it.
-    let _ = found.send(Found::End(summary));
-    Ok(())
+
+    /// Nobody listens to an attempt that was given up.
+    async fn say(&self, event: Event) {
+        self.events.send(event).await.ok();
+    }
 }

@@ -14,14 +14,12 @@ use crate::{
 /// Milliseconds in a frame.
 const FRAME_MS: u64 = 16;
 
-/// Frames in a window, at most (15 s): longer ones cost more encoder time and more words (`baseline.md`).
+/// Frames in a window, at most (15 s): longer ones cost more encoder time and more words (`docs/benchmarks.md`).
 const LONGEST: u64 = 15_000 / FRAME_MS;
 
-/// Frames kept on each side of speech (304 ms): with 0.2 s, soft last syllables are lost.
-const PAD: u64 = 19;
-
-/// Silence of so many frames closes a window (2 s): nothing is gained by recognising it.
-const LONGEST_PAUSE: u64 = 2_000 / FRAME_MS;
+/// Frames kept on each side of speech (608 ms): with 0.2 s, soft last syllables are lost, and with 0.3 s the model hears
+/// some sentences worse than with the silence that a speaker leaves around them.
+const PAD: u64 = 38;
 
 /// Speech that never pauses is cut at the quietest point of so many last frames (4 s).
 const CUT_RANGE: u64 = 4_000 / FRAME_MS;
@@ -39,11 +37,49 @@ pub struct Window {
     pub end_ms: u64,
     /// 16 kHz mono, -1 to 1.
     pub samples: Vec<f32>,
+    /// Where in the recording somebody speaks in it: in order, inside the window.
+    pub speech: Vec<Span>,
+}
+
+/// A stretch of the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub start_ms: u64,
+    pub end_ms: u64,
+}
+
+impl Window {
+    /// How much is spoken in it after this place in the recording.
+    pub fn speech_after(&self, ms: u64) -> u64 {
+        self.speech.iter().map(|span| span.end_ms.saturating_sub(span.start_ms.max(ms))).sum()
+    }
+}
+
+/// How windows are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// As much speech in one as is quick to recognise.
+    Full,
+    /// One for each stretch of speech, where the language may change with the speaker.
+    Apart,
+}
+
+impl Packing {
+    /// Silence of so many frames closes a window.
+    const fn longest_pause(self) -> u64 {
+        match self {
+            // Nothing is gained by recognising it.
+            Self::Full => 2_000 / FRAME_MS,
+            // People pause for longer before another speaks.
+            Self::Apart => 500 / FRAME_MS,
+        }
+    }
 }
 
 /// Finds windows in samples that come in blocks.
 pub struct Windower {
     detector: VoiceDetector,
+    packing: Packing,
     resume_ms: u64,
     /// Samples short of a frame.
     partial: Vec<i16>,
@@ -63,17 +99,25 @@ struct Kept {
 /// A window that still grows.
 struct Open {
     start: u64,
-    /// Where the last finished span of speech ended.
-    heard_until: Option<u64>,
+    /// The finished spans of speech.
+    spoken: Vec<(u64, u64)>,
     /// Where the span going on began.
     speaking_since: Option<u64>,
 }
 
+impl Open {
+    /// Where the last finished span of speech ended.
+    fn heard_until(&self) -> Option<u64> {
+        self.spoken.last().map(|&(_, end)| end)
+    }
+}
+
 impl Windower {
     /// Windows that end at or before `resume_ms` are found and not given out.
-    pub fn new(resume_ms: u64) -> Self {
+    pub fn new(packing: Packing, resume_ms: u64) -> Self {
         Self {
             detector: VoiceDetector::new(),
+            packing,
             resume_ms,
             partial: Vec::with_capacity(FRAME),
             kept: VecDeque::new(),
@@ -118,6 +162,9 @@ impl Windower {
         windows.extend(self.close());
         for window in &mut windows {
             window.end_ms = window.end_ms.min(total_ms);
+            for span in &mut window.speech {
+                span.end_ms = span.end_ms.min(total_ms);
+            }
         }
         self.without_known(windows)
     }
@@ -145,13 +192,14 @@ impl Windower {
         match change {
             Change::Began { start } => {
                 let padded = start.saturating_sub(PAD).max(self.floor);
-                let open = self.open.get_or_insert(Open { start: padded, heard_until: None, speaking_since: None });
+                let open = self.open.get_or_insert(Open { start: padded, spoken: Vec::new(), speaking_since: None });
                 open.speaking_since = Some(start);
             }
             Change::Ended { end } => {
-                if let Some(open) = &mut self.open {
-                    open.speaking_since = None;
-                    open.heard_until = Some(end);
+                if let Some(open) = &mut self.open
+                    && let Some(start) = open.speaking_since.take()
+                {
+                    open.spoken.push((start, end));
                 }
             }
         }
@@ -159,8 +207,8 @@ impl Windower {
 
     fn cut(&mut self) -> Option<Window> {
         let open = self.open.as_ref()?;
-        match (open.speaking_since, open.heard_until, self.detector.speaking_until()) {
-            (None, Some(heard), _) if self.next_frame() - heard > LONGEST_PAUSE => self.close(),
+        match (open.speaking_since, open.heard_until(), self.detector.speaking_until()) {
+            (None, Some(heard), _) if self.next_frame() - heard > self.packing.longest_pause() => self.close(),
             (Some(since), heard, Some(until)) if until + PAD - open.start > LONGEST => match heard {
                 Some(heard) => Some(self.cut_in_silence(heard, since)),
                 None => Some(self.cut_in_speech()),
@@ -174,19 +222,20 @@ impl Windower {
         let middle = u64::midpoint(heard_until, speaking_since);
         let window = self.give((heard_until + PAD).min(middle));
         let start = speaking_since.saturating_sub(PAD).max(middle);
-        self.open = Some(Open { start, heard_until: None, speaking_since: Some(speaking_since) });
+        self.open = Some(Open { start, spoken: Vec::new(), speaking_since: Some(speaking_since) });
         window
     }
 
     fn cut_in_speech(&mut self) -> Window {
         let at = self.quietest();
+        self.note(Change::Ended { end: at });
         let window = self.give(at);
-        self.open = Some(Open { start: at, heard_until: None, speaking_since: Some(at) });
+        self.open = Some(Open { start: at, spoken: Vec::new(), speaking_since: Some(at) });
         window
     }
 
     fn close(&mut self) -> Option<Window> {
-        let heard = self.open.as_ref()?.heard_until?;
+        let heard = self.open.as_ref()?.heard_until()?;
         let window = self.give((heard + PAD).min(self.next_frame()));
         self.open = None;
         Some(window)
@@ -198,7 +247,9 @@ impl Windower {
         self.floor = end;
         let frames = self.kept.range(self.kept_index(start)..self.kept_index(end));
         let samples = frames.flat_map(|kept| kept.samples).map(|sample| f32::from(sample) / 32_768.0).collect();
-        Window { start_ms: start * FRAME_MS, end_ms: end * FRAME_MS, samples }
+        let spoken = self.open.iter().flat_map(|open| &open.spoken);
+        let speech = spoken.map(|&(start, end)| Span { start_ms: start * FRAME_MS, end_ms: end * FRAME_MS }).collect();
+        Window { start_ms: start * FRAME_MS, end_ms: end * FRAME_MS, samples, speech }
     }
 
     /// The middle of the quietest stretch near the end of what is kept.

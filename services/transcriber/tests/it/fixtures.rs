@@ -10,9 +10,10 @@ use std::{
 };
 
 use escriba_transcriber::{
-    media::{DecodeCommand, DecodeError, DecodeSummary, MediaInfo},
-    speech::{Device, Model, ModelSettings},
+    media::{DecodeCommand, DecodeError, DecodeRequest, DecodeSummary, Decoder, DecoderPool, MediaInfo},
+    speech::{Device, Engine, Model, ModelSettings},
 };
+use tokio::sync::OnceCell;
 
 /// A folder of recordings that goes away with the test.
 pub(crate) struct Studio {
@@ -90,6 +91,21 @@ pub(crate) fn decode_command() -> DecodeCommand {
     DecodeCommand { program: env!("CARGO_BIN_EXE_escriba-transcriber").into(), ..DecodeCommand::default() }
 }
 
+/// Decoders of the binary under test, shared by all tests.
+pub(crate) fn decoders() -> &'static DecoderPool {
+    static POOL: OnceLock<DecoderPool> = OnceLock::new();
+    POOL.get_or_init(|| DecoderPool::start(decode_command()).unwrap())
+}
+
+/// Opens a recording with a decoder that this command starts.
+pub(crate) fn open_with(command: DecodeCommand, path: &Path) -> Result<Decoder, DecodeError> {
+    DecoderPool::start(command)?.decode(&File::open(path)?, &DecodeRequest::default())
+}
+
+/// What a shell script says to pass for a decoder that has taken a recording.
+pub(crate) const GREETING: &str =
+    r"printf 'ESCD\002\006\002\000\000\000\002\002'; /bin/dd count=1 > /dev/null 2>&1; printf '\007\000\000\000\000'";
+
 /// A command that runs a shell script in the decoder's place.
 pub(crate) fn impostor(studio: &Studio, script: &str, patience: Duration) -> DecodeCommand {
     let text = studio.write("impostor.sh", format!("#!/bin/sh\n{script}\n"));
@@ -101,20 +117,27 @@ pub(crate) fn impostor(studio: &Studio, script: &str, patience: Duration) -> Dec
     DecodeCommand { program, patience }
 }
 
-/// The model under test, loaded once.
-pub(crate) fn model() -> &'static Model {
-    static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        let path = std::env::var_os("ESCRIBA_TEST_MODEL").map_or_else(default_model, PathBuf::from);
-        Model::load(&path, &ModelSettings { device: Device::Cpu })
-            .unwrap_or_else(|error| panic!("these tests need the base model (`make test` fetches it): {error}"))
-    })
+/// The model under test, as published, loaded once.
+pub(crate) async fn engine() -> &'static Engine {
+    static ENGINE: OnceCell<Engine> = OnceCell::const_new();
+    let load = || async {
+        let model = Model::load(&model_file(), &ModelSettings { device: Device::Cpu })
+            .unwrap_or_else(|error| panic!("these tests need the base model (`make test` fetches it): {error}"));
+        Engine::start(&model, 2, 2).unwrap()
+    };
+    ENGINE.get_or_init(load).await
 }
 
-fn default_model() -> PathBuf {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
-    data.unwrap_or_else(home).join("escriba/models/ggml-base.bin")
+/// Where `escriba models pull base` puts the model, or the file that `ESCRIBA_TEST_MODEL` names.
+pub(crate) fn model_file() -> PathBuf {
+    let pulled = || {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".local/share");
+        let data = || set("XDG_DATA_HOME").unwrap_or_else(home).join("escriba");
+        let models = || set("ESCRIBA_DATA_DIR").unwrap_or_else(data).join("models");
+        set("MODELS_DIR").unwrap_or_else(models).join("ggml-base.bin")
+    };
+    std::env::var_os("ESCRIBA_TEST_MODEL").map_or_else(pulled, PathBuf::from)
 }
 
 /// A real recording from the folder beside the checkout, which a fresh clone does not have.
@@ -135,7 +158,11 @@ pub(crate) struct Decoded {
 }
 
 pub(crate) fn decode(path: &Path) -> Result<Decoded, DecodeError> {
-    let mut decoder = decode_command().spawn(File::open(path)?)?;
+    decode_as(path, &DecodeRequest::default())
+}
+
+pub(crate) fn decode_as(path: &Path, request: &DecodeRequest) -> Result<Decoded, DecodeError> {
+    let mut decoder = decoders().decode(&File::open(path)?, request)?;
     let mut samples = Vec::new();
     while let Some(block) = decoder.next_block()? {
         samples.extend(block);

@@ -1,5 +1,10 @@
 //! The transcriber against real media, a real model and real child processes.
 
+mod choices;
+mod decoders;
 mod fixtures;
+mod jailbreak;
 mod media;
+mod models;
 mod speech;
+mod voices;

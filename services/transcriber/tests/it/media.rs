@@ -1,11 +1,11 @@
 //! Decoding: what comes out of real files, whole, broken and hostile.
 
-use std::{fs::File, net::TcpListener, time::Duration};
+use std::net::TcpListener;
 
 use escriba_domain::{FailureCode, WarningCode};
-use escriba_transcriber::media::{DecodeCommand, DecodeError};
+use escriba_transcriber::media::DecodeError;
 
-use crate::fixtures::{self, Studio, decode, impostor};
+use crate::fixtures::{self, Studio, decode};
 
 const TONE: &str = "-f lavfi -i sine=frequency=440:duration=5";
 
@@ -283,60 +283,4 @@ fn no_file_makes_the_decoder_open_another_place() {
     bytes[reference + 4..reference + 8].copy_from_slice(&[0, 0, 0, 0]);
     let _ = decode(&studio.write("outside.mov", bytes));
     tripwire.assert_untouched();
-}
-
-#[test]
-fn the_child_is_confined_and_goes_with_its_decoder() {
-    let studio = Studio::new();
-    let upload = studio.record("-f lavfi -i sine=duration=600", "long.wav");
-    let mut decoder = fixtures::decode_command().spawn(File::open(upload).unwrap()).unwrap();
-    decoder.next_block().unwrap();
-
-    // A thread has the children that it started, so other tests' children do not show here.
-    let child = std::fs::read_to_string("/proc/thread-self/children").unwrap().trim().to_owned();
-    let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
-    for (name, most) in [
-        ("Max core file size", "0"),
-        ("Max file size", "0"),
-        ("Max open files", "8"),
-        ("Max address space", "1073741824"),
-    ] {
-        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
-        assert_eq!(line[name.len()..].split_whitespace().next(), Some(most), "{name}");
-    }
-
-    drop(decoder);
-    assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "dropping the decoder reaps its child");
-}
-
-#[test]
-fn the_child_sees_nothing_of_the_environment() {
-    let studio = Studio::new();
-    let seen = studio.path("seen");
-    let script = format!("/usr/bin/env > {}", seen.display());
-    let error = impostor(&studio, &script, Duration::from_mins(1)).spawn(File::open("/dev/null").unwrap()).unwrap_err();
-    assert!(matches!(error, DecodeError::Crashed { .. }), "{error}");
-    let seen = std::fs::read_to_string(seen).unwrap();
-    let names: Vec<_> = seen.lines().map(|line| line.split('=').next().unwrap()).collect();
-    // The shell adds two of its own.
-    assert!(names.iter().all(|name| ["LD_LIBRARY_PATH", "PWD", "_", "SHLVL", "OLDPWD"].contains(name)), "{names:?}");
-}
-
-#[test]
-fn a_child_that_dies_hangs_or_lies_is_an_error_of_its_own() {
-    let studio = Studio::new();
-    let upload = || File::open("/dev/null").unwrap();
-    let patience = Duration::from_mins(1);
-
-    let killed = impostor(&studio, "kill -SEGV $$", patience).spawn(upload()).unwrap_err();
-    assert!(matches!(killed, DecodeError::Crashed { status } if !status.success()), "{killed}");
-
-    let hung = impostor(&studio, "exec /bin/sleep 1000", Duration::from_millis(50)).spawn(upload()).unwrap_err();
-    assert!(matches!(hung, DecodeError::Stalled { .. }), "{hung}");
-
-    let lying = impostor(&studio, "echo HTTP/1.1 200 OK", patience).spawn(upload()).unwrap_err();
-    assert!(matches!(lying, DecodeError::Io(_)), "{lying}");
-
-    let missing = DecodeCommand { program: studio.path("nothing"), patience }.spawn(upload()).unwrap_err();
-    assert!(matches!(missing, DecodeError::Io(_)), "{missing}");
 }

@@ -12,17 +12,19 @@ use std::{
 
 use escriba_domain::{Language, Segment, Task};
 use escriba_transcriber::{
-    media::DecodeError,
-    speech::{Event, Outcome, PipelineError, Plan, RecognizeOptions, Window, Windower, run},
+    media::{DecodeError, DecodeRequest},
+    speech::{Event, Outcome, Packing, PipelineError, Plan, RecognizeOptions, Window, Windower, run},
 };
 
-use crate::fixtures::{self, Studio, decode, decode_command, impostor, model, real_speech};
+use tokio::sync::mpsc;
+
+use crate::fixtures::{self, Studio, decode, decoders, engine, impostor, open_with, real_speech};
 
 const FOX: &str = "The quick brown fox jumps over the lazy dog.";
 const SUN: &str = "Then it sleeps in the warm sun all afternoon.";
 
-fn windows(samples: &[i16], block: usize, resume_ms: u64) -> Vec<Window> {
-    let mut windower = Windower::new(resume_ms);
+pub(crate) fn windows(samples: &[i16], block: usize, resume_ms: u64) -> Vec<Window> {
+    let mut windower = Windower::new(Packing::Full, resume_ms);
     let mut windows: Vec<_> = samples.chunks(block).flat_map(|block| windower.push(block)).collect();
     windows.extend(windower.finish());
     windows
@@ -76,56 +78,97 @@ fn speech_without_a_pause_is_cut_into_windows_that_miss_nothing() {
 fn options(language: Option<&str>) -> RecognizeOptions {
     RecognizeOptions {
         language: language.map(|code| code.parse().unwrap()),
+        languages: Vec::new(),
         task: Task::Transcribe,
         prompt: None,
         word_timestamps: true,
-        // Tests run side by side, and whisper.cpp's threads wait for each other without rest.
-        threads: 1,
     }
 }
 
-struct Transcript {
-    segments: Vec<Segment>,
+pub(crate) fn plan(language: Option<&str>) -> Plan {
+    Plan { options: options(language), multilingual: false, resume_ms: 0, next_index: 0 }
+}
+
+pub(crate) struct Transcript {
+    pub(crate) segments: Vec<Segment>,
     events: Vec<Event>,
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 impl Transcript {
     /// The words as they sound: lower case, without punctuation.
     fn words(&self) -> Vec<String> {
-        let text: Vec<_> = self.segments.iter().map(|segment| segment.text.to_lowercase()).collect();
-        let bare = text.join(" ").replace(|c: char| !c.is_alphanumeric() && c != '\'', " ");
-        bare.split_whitespace().map(str::to_owned).collect()
+        words(&self.segments)
+    }
+
+    /// Each place that everything was given out up to, and how many segments that were.
+    pub(crate) fn handed_over(&self) -> Vec<(u64, usize)> {
+        let mut count = 0;
+        let mut places = Vec::new();
+        for event in &self.events {
+            if let Event::Window { segments, through_ms, .. } = event {
+                count += segments.len();
+                places.push((*through_ms, count));
+            }
+        }
+        places
     }
 }
 
-fn transcribe(path: &Path, language: Option<&str>, resume_ms: u64, next_index: u32) -> Transcript {
-    let decoder = decode_command().spawn(File::open(path).unwrap()).unwrap();
-    let mut recognizer = model().recognizer().unwrap();
-    let plan = Plan { options: options(language), resume_ms, next_index };
-    let mut events = Vec::new();
-    let outcome = run(decoder, &mut recognizer, plan, &Arc::default(), |event| events.push(event)).unwrap();
+pub(crate) fn words(segments: &[Segment]) -> Vec<String> {
+    let text: Vec<_> = segments.iter().map(|segment| segment.text.to_lowercase()).collect();
+    let bare = text.join(" ").replace(|c: char| !c.is_alphanumeric() && c != '\'', " ");
+    bare.split_whitespace().map(str::to_owned).collect()
+}
+
+pub(crate) async fn transcribe(path: &Path, plan: Plan) -> Transcript {
+    transcribe_as(path, plan, DecodeRequest::default()).await
+}
+
+pub(crate) async fn transcribe_as(path: &Path, plan: Plan, request: DecodeRequest) -> Transcript {
+    let (outcome, events) = attempt(path, (plan, request), &Arc::default(), |_| {}).await;
     let of_windows = events.iter().filter_map(|event| match event {
         Event::Window { segments, .. } => Some(segments.clone()),
         _ => None,
     });
-    Transcript { segments: of_windows.flatten().collect(), events, outcome }
+    Transcript { segments: of_windows.flatten().collect(), outcome: outcome.unwrap(), events }
 }
 
-#[test]
-fn a_sentence_read_aloud_is_understood() {
+async fn attempt(
+    path: &Path,
+    (plan, request): (Plan, DecodeRequest),
+    cancel: &Arc<AtomicBool>,
+    mut on_event: impl FnMut(&Event),
+) -> (Result<Outcome, PipelineError>, Vec<Event>) {
+    let file = File::open(path).unwrap();
+    let open = move || decoders().decode(&file, &request);
+    let (sender, mut receiver) = mpsc::channel(4);
+    let running = run(open, engine().await, plan, cancel, sender);
+    let listening = async {
+        let mut events = Vec::new();
+        while let Some(event) = receiver.recv().await {
+            on_event(&event);
+            events.push(event);
+        }
+        events
+    };
+    tokio::join!(running, listening)
+}
+
+#[tokio::test]
+async fn a_sentence_read_aloud_is_understood() {
     let studio = Studio::new();
-    let words = transcribe(&studio.read_aloud(FOX, "fox.wav"), Some("en"), 0, 0).words();
+    let words = transcribe(&studio.read_aloud(FOX, "fox.wav"), plan(Some("en"))).await.words();
     // The made voice slurs: real speech below is held to every word.
     for expected in ["quick", "brown", "fox", "over", "lazy", "dog"] {
         assert!(words.iter().any(|word| word == expected), "{expected} is missing from {words:?}");
     }
 }
 
-#[test]
-fn a_president_is_heard_word_for_word() {
+#[tokio::test]
+async fn a_president_is_heard_word_for_word() {
     let Some(path) = real_speech("en/jfk.flac") else { return };
-    let transcript = transcribe(&path, None, 0, 0);
+    let transcript = transcribe(&path, plan(None)).await;
     let said =
         "and so my fellow americans ask not what your country can do for you ask what you can do for your country";
     assert_eq!(transcript.words(), said.split(' ').collect::<Vec<_>>());
@@ -133,10 +176,10 @@ fn a_president_is_heard_word_for_word() {
     assert_eq!(transcript.outcome.audio_ms, 11_000);
 }
 
-#[test]
-fn words_lie_in_order_inside_their_segments() {
+#[tokio::test]
+async fn words_lie_in_order_inside_their_segments() {
     let studio = Studio::new();
-    let transcript = transcribe(&two_sentences(&studio), Some("en"), 0, 0);
+    let transcript = transcribe(&two_sentences(&studio), plan(Some("en"))).await;
     let mut earliest = 0;
     for segment in &transcript.segments {
         assert!(earliest <= segment.start_ms && segment.start_ms <= segment.end_ms);
@@ -153,8 +196,8 @@ fn words_lie_in_order_inside_their_segments() {
     assert!(transcript.segments.iter().all(|segment| segment.avg_logprob < 0.0 && segment.no_speech_prob < 0.5));
 }
 
-#[test]
-fn silence_and_noise_give_no_text() {
+#[tokio::test]
+async fn silence_and_noise_give_no_text() {
     let studio = Studio::new();
     let mut quiet = vec![
         studio.record("-f lavfi -i anullsrc=r=16000:cl=mono:d=20", "silence.wav"),
@@ -163,47 +206,43 @@ fn silence_and_noise_give_no_text() {
     ];
     quiet.extend(real_speech("misc/no-speech.flac"));
     for path in quiet {
-        let transcript = transcribe(&path, None, 0, 0);
+        let transcript = transcribe(&path, plan(None)).await;
         assert_eq!(transcript.segments, [], "{}", path.display());
         assert_eq!(transcript.outcome.language, None, "{}", path.display());
     }
 }
 
-#[test]
-fn the_language_is_found_where_it_is_left_open() {
+#[tokio::test]
+async fn the_language_is_found_where_it_is_left_open() {
     for (name, code) in [("es", "es"), ("de", "de"), ("fr", "fr")] {
         let Some(path) = real_speech(&format!("multilingual/{name}.flac")) else { continue };
-        let transcript = transcribe(&path, None, 0, 0);
+        let transcript = transcribe(&path, plan(None)).await;
         assert_eq!(transcript.outcome.language.map(Language::code), Some(code));
         assert!(transcript.segments.iter().all(|segment| segment.language.map(Language::code) == Some(code)));
     }
 }
 
-#[test]
-fn a_job_resumes_with_the_very_segments_that_were_left() {
+#[tokio::test]
+async fn a_job_resumes_with_the_very_segments_that_were_left() {
     let studio = Studio::new();
     let path = two_sentences(&studio);
-    let whole = transcribe(&path, Some("en"), 0, 0);
-    let ends: Vec<_> = whole
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Window { segments, through_ms, .. } => Some((*through_ms, segments.len())),
-            _ => None,
-        })
-        .collect();
-    let (through_ms, count) = ends[0];
-    let rest = transcribe(&path, Some("en"), through_ms, u32::try_from(count).unwrap());
+    let whole = transcribe(&path, plan(Some("en"))).await;
+    let (through_ms, count) = whole.handed_over()[0];
+    let rest = transcribe(
+        &path,
+        Plan { resume_ms: through_ms, next_index: u32::try_from(count).unwrap(), ..plan(Some("en")) },
+    )
+    .await;
     assert_eq!(rest.segments, whole.segments[count..]);
     assert!((0..).zip(&whole.segments).all(|(index, segment)| segment.index == index));
     assert_eq!(rest.outcome, whole.outcome);
 }
 
-#[test]
-fn progress_is_told_through_silence_and_ends_at_the_end() {
+#[tokio::test]
+async fn progress_is_told_through_silence_and_ends_at_the_end() {
     let studio = Studio::new();
     let path = studio.record("-f lavfi -i anullsrc=r=16000:cl=mono:d=65", "silence.flac");
-    let transcript = transcribe(&path, None, 0, 0);
+    let transcript = transcribe(&path, plan(None)).await;
     assert_eq!(transcript.events[0], Event::Info { audio_ms: Some(65_000) });
     let told: Vec<_> = transcript
         .events
@@ -217,46 +256,46 @@ fn progress_is_told_through_silence_and_ends_at_the_end() {
     assert_eq!(told.last(), Some(&65_000));
 }
 
-#[test]
-fn a_canceled_run_ends_as_canceled_and_takes_its_decoder_along() {
+#[tokio::test]
+async fn a_canceled_run_ends_as_canceled() {
     let studio = Studio::new();
-    let decoder = decode_command().spawn(File::open(two_sentences(&studio)).unwrap()).unwrap();
-    let mut recognizer = model().recognizer().unwrap();
     let cancel = Arc::new(AtomicBool::new(false));
-    let plan = Plan { options: options(Some("en")), resume_ms: 0, next_index: 0 };
     let mut heard = 0;
-    let outcome = run(decoder, &mut recognizer, plan, &cancel, |event| {
+    let stop = cancel.clone();
+    let (outcome, _) = attempt(&two_sentences(&studio), (plan(None), DecodeRequest::default()), &cancel, |event| {
         if let Event::Window { .. } = event {
             heard += 1;
-            cancel.store(true, Ordering::Relaxed);
+            stop.store(true, Ordering::Relaxed);
         }
-    });
+    })
+    .await;
     assert!(matches!(outcome, Err(PipelineError::Canceled)), "{outcome:?}");
     assert_eq!(heard, 1, "the second window was not recognised");
-    assert_eq!(std::fs::read_to_string("/proc/thread-self/children").unwrap(), "");
 }
 
-#[test]
-fn a_decoder_that_dies_half_way_fails_the_run() {
+#[tokio::test]
+async fn a_decoder_that_dies_half_way_fails_the_run() {
     let studio = Studio::new();
-    let greeting = r"printf 'ESCD\001\001\010\000\000\000\000\000\000\000\000\000\000\000'; kill -SEGV $$";
-    let command = impostor(&studio, greeting, Duration::from_mins(1));
-    let decoder = command.spawn(File::open("/dev/null").unwrap()).unwrap();
-    let mut recognizer = model().recognizer().unwrap();
-    let plan = Plan { options: options(None), resume_ms: 0, next_index: 0 };
-    let outcome = run(decoder, &mut recognizer, plan, &Arc::default(), |_| {});
+    let script = format!(
+        r"{GREETING}; printf '\001\012\000\000\000\000\000\000\000\000\000\000\000\001\000'; kill -SEGV $$",
+        GREETING = fixtures::GREETING
+    );
+    let command = impostor(&studio, &script, Duration::from_mins(1));
+    let (sender, _receiver) = mpsc::channel(16);
+    let open = move || open_with(command, Path::new("/dev/null"));
+    let outcome = run(open, engine().await, plan(None), &Arc::default(), sender).await;
     assert!(matches!(outcome, Err(PipelineError::Decode(DecodeError::Crashed { .. }))), "{outcome:?}");
 }
 
-#[test]
-fn a_prompt_of_any_length_and_content_is_taken() {
+#[tokio::test]
+async fn a_prompt_of_any_length_and_content_is_taken() {
     let studio = Studio::new();
     let samples = decode(&studio.read_aloud(FOX, "fox.wav")).unwrap().samples;
     let window = windows(&samples, 16_000, 0).remove(0);
-    let mut recognizer = model().recognizer().unwrap();
     let odd = String::from_utf8_lossy(&fixtures::noise(2_000)).into_owned();
     for prompt in [String::new(), "fox, dog".to_owned(), "字\0".repeat(800), odd] {
         let asked = RecognizeOptions { prompt: Some(prompt), ..options(Some("en")) };
-        recognizer.recognize(&window, &asked, &Arc::default()).unwrap();
+        let answer = engine().await.recognize(window.clone(), Arc::new(asked), Arc::default()).await.unwrap();
+        answer.text.unwrap();
     }
 }
