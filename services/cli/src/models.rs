@@ -19,6 +19,7 @@ mod mel;
 mod mirror;
 mod pip;
 mod progress;
+mod quick;
 mod tokens;
 
 use std::{
@@ -77,9 +78,19 @@ impl PullOptions {
     }
 }
 
-/// Makes sure that the model is in the folder and is what its name says, fetching it if need be. Answers where it
-/// lies. A model that was verified before takes no time.
+/// Makes sure that the model is in the folder and is what its name says, fetching it if need be, and that its quick form
+/// for processors lies beside it. Answers where the model lies. One that was verified before takes no time.
 pub(crate) async fn ensure(name: &ModelName, dir: &Path, options: &PullOptions) -> Result<PathBuf, PullError> {
+    let path = ensure_published(name, dir, options).await?;
+    if catalogue::find(name).is_some()
+        && let Err(error) = quick::ensure(name, dir).await
+    {
+        eprintln!("{name} is used as published, because its quick form for processors could not be made: {error}");
+    }
+    Ok(path)
+}
+
+async fn ensure_published(name: &ModelName, dir: &Path, options: &PullOptions) -> Result<PathBuf, PullError> {
     let was_verified = || trusted(name, dir).filter(|_| options.existing == Existing::Trust);
     if let Some(path) = was_verified() {
         return Ok(path);

@@ -4,8 +4,9 @@
 mod follow;
 mod outputs;
 mod progress;
+mod remarks;
 
-pub(crate) use progress::length;
+pub(crate) use progress::{length, roughly};
 
 use std::{
     path::{Path, PathBuf},

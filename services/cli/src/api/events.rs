@@ -35,6 +35,9 @@ pub(crate) struct Progress {
     /// Seconds of the recording done in a second.
     #[serde(default)]
     pub(crate) speed: Option<f64>,
+    /// Seconds until it is done, while the server can tell.
+    #[serde(default)]
+    pub(crate) time_left: Option<f64>,
 }
 
 /// One message of the stream.
@@ -105,13 +108,13 @@ mod tests {
         let text = ": hello\n\n\
             id: 7\nevent: job.queued\ndata: {}\n\n\
             id: 8\nevent: job.started\ndata: {\"attempt\":1}\n\n\
-            event: job.progress\ndata: {\"processed\":2.5,\"duration\":11.0,\"speed\":8.1}\n\n\
+            event: job.progress\ndata: {\"processed\":2.5,\"duration\":11.0,\"speed\":8.1,\"time_left\":1.0}\n\n\
             id: 9\nevent: job.segments_added\ndata: {\"segments\":[]}\n\n\
             id: 10\nevent: job.failed\ndata: {\"code\":\"no_audio\",\"message\":\"It has no sound.\"}\n\n";
         let messages = messages(text).await;
         let events: Vec<_> = messages.iter().map(|message| message.event.clone()).collect();
         let failed = Remark { code: "no_audio".into(), message: "It has no sound.".into() };
-        let progress = Progress { processed: 2.5, duration: Some(11.0), speed: Some(8.1) };
+        let progress = Progress { processed: 2.5, duration: Some(11.0), speed: Some(8.1), time_left: Some(1.0) };
         assert_eq!(
             events,
             [
@@ -131,7 +134,7 @@ mod tests {
             event: job.progress\ndata: later\n\n\
             event: job.failed\ndata: nonsense\n\n";
         let events: Vec<_> = messages(text).await.into_iter().map(|message| message.event).collect();
-        let progress = Progress { processed: 1.0, duration: None, speed: None };
+        let progress = Progress { processed: 1.0, duration: None, speed: None, time_left: None };
         assert_eq!(events, [Some(JobEvent::Progress(progress)), None, Some(JobEvent::Failed(unexplained()))]);
     }
 }

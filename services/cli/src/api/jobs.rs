@@ -38,6 +38,8 @@ pub(crate) struct Job {
     pub(crate) error: Option<Remark>,
     #[serde(default)]
     pub(crate) warnings: Vec<Remark>,
+    #[serde(default)]
+    pub(crate) statistics: Option<Statistics>,
     #[serde(flatten)]
     others: serde_json::Map<String, serde_json::Value>,
 }
@@ -49,6 +51,24 @@ pub(crate) struct Progress {
     /// From 0 to 1.
     #[serde(default)]
     pub(crate) ratio: Option<f64>,
+    /// Seconds, while the server can tell.
+    #[serde(default)]
+    pub(crate) time_left: Option<f64>,
+}
+
+/// What recognition took, and what it left out of the transcript.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Statistics {
+    /// Seconds in which somebody speaks.
+    pub(crate) speech: f64,
+    /// Stretches of speech.
+    pub(crate) windows: u32,
+    pub(crate) full_context_windows: u32,
+    pub(crate) hotter_windows: u32,
+    pub(crate) silent_windows: u32,
+    pub(crate) dropped_loops: u32,
+    pub(crate) dropped_phantoms: u32,
 }
 
 /// What the server has to say about a job: a stable code and a sentence.

@@ -3,7 +3,7 @@
 
 use std::{io, path::Path};
 
-use escriba_domain::{Lane, Language, ModelName, Task};
+use escriba_domain::{AudioTrack, Channels, Lane, Language, ModelName, Task};
 use futures_util::TryStreamExt;
 use reqwest::{
     Body, Method,
@@ -22,10 +22,17 @@ const READ_BYTES: usize = 256 << 10;
 pub(crate) struct Options {
     /// `None`: the language is detected.
     pub(crate) language: Option<Language>,
+    /// Those to choose from when it is detected. Empty: all.
+    pub(crate) languages: Vec<Language>,
+    /// It may change within a recording.
+    pub(crate) multilingual: bool,
     pub(crate) task: Option<Task>,
     pub(crate) model: Option<ModelName>,
     pub(crate) lane: Option<Lane>,
     pub(crate) prompt: Option<String>,
+    pub(crate) hotwords: Vec<String>,
+    pub(crate) channels: Option<Channels>,
+    pub(crate) audio_track: Option<AudioTrack>,
     pub(crate) word_timestamps: bool,
 }
 
@@ -45,10 +52,16 @@ impl Options {
     fn fields(&self) -> Vec<(&'static str, String)> {
         let mut fields = Vec::new();
         fields.extend(self.language.map(|language| ("language", language.code().to_owned())));
+        let languages: Vec<_> = self.languages.iter().map(|language| language.code()).collect();
+        fields.extend((!languages.is_empty()).then(|| ("languages", languages.join(","))));
+        fields.extend(self.multilingual.then(|| ("multilingual", "true".to_owned())));
         fields.extend(self.task.map(|task| ("task", task.to_string())));
         fields.extend(self.model.as_ref().map(|model| ("model", model.to_string())));
         fields.extend(self.lane.map(|lane| ("lane", lane.to_string())));
         fields.extend(self.prompt.clone().map(|prompt| ("prompt", prompt)));
+        fields.extend((!self.hotwords.is_empty()).then(|| ("hotwords", self.hotwords.join(","))));
+        fields.extend(self.channels.map(|channels| ("channels", channels.to_string())));
+        fields.extend(self.audio_track.as_ref().map(|track| ("audio_track", track.to_string())));
         fields.extend(self.word_timestamps.then(|| ("word_timestamps", "true".to_owned())));
         fields
     }
@@ -105,6 +118,23 @@ mod tests {
             ..Options::default()
         };
         let expected = [("language", "es"), ("task", "translate"), ("lane", "batch"), ("word_timestamps", "true")];
+        assert_eq!(options.fields(), expected.map(|(field, value)| (field, value.to_owned())));
+
+        let options = Options {
+            languages: vec!["en".parse().unwrap(), "es".parse().unwrap()],
+            multilingual: true,
+            hotwords: vec!["Escriba".to_owned(), "Jet Stream".to_owned()],
+            channels: Some(Channels::Separate),
+            audio_track: Some(AudioTrack::Number(2)),
+            ..Options::default()
+        };
+        let expected = [
+            ("languages", "en,es"),
+            ("multilingual", "true"),
+            ("hotwords", "Escriba,Jet Stream"),
+            ("channels", "separate"),
+            ("audio_track", "2"),
+        ];
         assert_eq!(options.fields(), expected.map(|(field, value)| (field, value.to_owned())));
     }
 }

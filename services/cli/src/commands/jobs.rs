@@ -12,7 +12,7 @@ use escriba_domain::{JobId, JobState};
 use super::server::ServerArgs;
 use crate::{
     api::jobs::{Format, Job},
-    transcription::length,
+    transcription::{length, roughly},
 };
 
 #[derive(Debug, Args)]
@@ -117,6 +117,7 @@ fn print_job(out: &mut impl Write, job: &Job) -> io::Result<()> {
         ("Error", job.error.as_ref().map(|error| format!("{} ({})", error.message, error.code))),
         ("Length", job.duration.map(length)),
         ("Done", job.progress.map(|progress| length(progress.processed))),
+        ("Left", job.progress.and_then(|progress| progress.time_left).map(roughly)),
         ("Took", job.processing_time.map(length)),
         ("Speed", job.speed().map(|speed| format!("{speed:.1}×"))),
         ("Language", job.language.clone()),

@@ -97,13 +97,10 @@ async fn pull_all(args: PullArgs, dir: &Path) -> anyhow::Result<()> {
         }
     }
     for name in &args.names {
-        let present = models::trusted(name, dir).filter(|_| existing == Existing::Trust);
-        if let Some(path) = present {
-            eprintln!("{name} is already present: {}", path.display());
-            continue;
-        }
+        let was_present = models::trusted(name, dir).is_some() && existing == Existing::Trust;
         let path = models::ensure(name, dir, &options).await.with_context(|| format!("cannot pull {name}"))?;
-        eprintln!("{name} is ready: {}", path.display());
+        let state = if was_present { "already present" } else { "ready" };
+        eprintln!("{name} is {state}: {}", path.display());
     }
     Ok(())
 }

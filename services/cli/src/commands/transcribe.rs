@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use escriba_domain::{Lane, Language, MAX_PROMPT_CHARS, ModelName, Task};
+use escriba_domain::{AudioTrack, Channels, Lane, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, Task};
 
 use super::{INTERRUPTED, server::ServerArgs};
 use crate::{
@@ -39,6 +39,19 @@ pub(crate) struct Wishes {
     /// The language spoken, such as `en` or `es` [default: detect it].
     #[arg(long, value_name = "CODE", value_parser = parse_language, help_heading = "Transcripts")]
     language: Option<Spoken>,
+    /// Detect the language among these only, such as `en,es`.
+    #[arg(
+        long,
+        value_name = "CODES",
+        value_delimiter = ',',
+        value_parser = parse_candidate,
+        conflicts_with = "language",
+        help_heading = "Transcripts"
+    )]
+    languages: Vec<Language>,
+    /// The language changes within the recording: detect it again and again.
+    #[arg(long, conflicts_with = "language", help_heading = "Transcripts")]
+    multilingual: bool,
     /// `transcribe` keeps the language spoken, `translate` gives English.
     #[arg(long, help_heading = "Transcripts")]
     task: Option<Task>,
@@ -48,6 +61,21 @@ pub(crate) struct Wishes {
     /// Names and terms to expect.
     #[arg(long, value_name = "TEXT", value_parser = parse_prompt, help_heading = "Transcripts")]
     prompt: Option<String>,
+    /// Words to expect everywhere in the recording, such as `Escriba,Traefik`.
+    #[arg(
+        long,
+        value_name = "WORDS",
+        value_delimiter = ',',
+        value_parser = parse_hotword,
+        help_heading = "Transcripts"
+    )]
+    hotwords: Vec<String>,
+    /// `mix` hears all channels as one, `separate` transcribes each on its own [default: mix].
+    #[arg(long, help_heading = "Transcripts")]
+    channels: Option<Channels>,
+    /// Which audio track of a video: its number, from 1, or its language [default: the one most likely meant].
+    #[arg(long, value_name = "TRACK", help_heading = "Transcripts")]
+    audio_track: Option<AudioTrack>,
     /// Give each word its time (seen in the JSON format).
     #[arg(long, help_heading = "Transcripts")]
     word_timestamps: bool,
@@ -86,10 +114,15 @@ impl Wishes {
     pub(crate) fn order(self, files: Vec<PathBuf>, model: Option<ModelName>) -> Order {
         let options = Options {
             language: self.language.and_then(|spoken| spoken.0),
+            languages: self.languages,
+            multilingual: self.multilingual,
             task: self.task,
             model,
             lane: self.lane,
             prompt: self.prompt,
+            hotwords: self.hotwords,
+            channels: self.channels,
+            audio_track: self.audio_track,
             word_timestamps: self.word_timestamps,
         };
         Order { files, format: self.format, output: self.output, options }
@@ -103,6 +136,20 @@ fn parse_language(text: &str) -> Result<Spoken, String> {
     text.parse()
         .map(|language| Spoken(Some(language)))
         .map_err(|error: escriba_domain::ParseLanguageError| error.to_string())
+}
+
+fn parse_candidate(text: &str) -> Result<Language, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is not a known language: use ISO 639-1 codes, as in `en,es,de`"))
+}
+
+fn parse_hotword(text: &str) -> Result<String, String> {
+    let word = text.trim();
+    let length = word.chars().count();
+    match length {
+        0 => Err("there is an empty word among them".to_owned()),
+        1..=MAX_HOTWORD_CHARS => Ok(word.to_owned()),
+        _ => Err(format!("it has {length} characters, and {MAX_HOTWORD_CHARS} are taken at most")),
+    }
 }
 
 fn parse_prompt(text: &str) -> Result<String, String> {
@@ -129,5 +176,15 @@ mod tests {
     fn a_prompt_that_would_be_cut_is_refused() {
         assert!(parse_prompt(&"ñ".repeat(MAX_PROMPT_CHARS)).is_ok());
         assert!(parse_prompt(&"ñ".repeat(MAX_PROMPT_CHARS + 1)).is_err());
+    }
+
+    #[test]
+    fn hotwords_are_trimmed_and_checked() {
+        assert_eq!(parse_hotword(" Jet Stream ").unwrap(), "Jet Stream");
+        assert!(parse_hotword(&"ñ".repeat(MAX_HOTWORD_CHARS)).is_ok());
+        for wrong in [" ", &"ñ".repeat(MAX_HOTWORD_CHARS + 1)] {
+            assert!(parse_hotword(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_candidate("auto").unwrap_err().contains("ISO 639-1"));
     }
 }

@@ -45,10 +45,10 @@ pub(crate) struct UpArgs {
     /// What computes: `cpu`, or a graphics card as the transcriber knows it.
     #[arg(long, env = "WHISPER_DEVICE", value_name = "DEVICE")]
     device: Option<String>,
-    /// Threads a recording in work uses.
+    /// Threads to compute with in all [default: one a processor].
     #[arg(long, env = "WHISPER_THREADS", value_name = "NUMBER")]
     threads: Option<u16>,
-    /// Recordings in work at once.
+    /// Recordings in work at once [default: one a processor, four at most].
     #[arg(long, env = "WHISPER_SLOTS", value_name = "NUMBER")]
     slots: Option<u16>,
     /// The nats-server to run [default: the one beside `escriba`, or on the PATH].

@@ -115,9 +115,14 @@ pub(crate) fn install(staged: &Path, weights: Weights, name: &ModelName, dir: &P
         .and_then(|()| File::open(dir)?.sync_all());
     moved.map_err(|source| PullError::file(&path, source))?;
     record(&path, weights)?;
-    let staging = staging(name, dir)?;
-    fs::remove_dir_all(&staging).map_err(|source| PullError::file(&staging, source))?;
+    clear_staging(name, dir)?;
     Ok(path)
+}
+
+/// Removes what a finished pull leaves behind.
+pub(crate) fn clear_staging(name: &ModelName, dir: &Path) -> Result<(), PullError> {
+    let staging = staging(name, dir)?;
+    fs::remove_dir_all(&staging).map_err(|source| PullError::file(&staging, source))
 }
 
 /// Makes a folder below the models folder. What is made on the way to the default one is the user's alone, because

@@ -9,6 +9,7 @@ use std::{
 
 use indicatif::{BinaryBytes, ProgressBar};
 
+use super::remarks;
 use crate::{
     api::{events, jobs::Job},
     screen::Screen,
@@ -63,6 +64,9 @@ impl FileProgress {
             self.screen.line(format_args!("{name}: warning: {} ({})", warning.message, warning.code));
         }
         self.screen.line(format_args!("{name}: {}", summary(job)));
+        if let Some(remarks) = job.statistics.and_then(remarks::remarks) {
+            self.screen.line(format_args!("{name}: {remarks}"));
+        }
     }
 
     pub(super) fn failed(&self, why: &str) {
@@ -89,7 +93,7 @@ impl FileProgress {
     }
 }
 
-/// `42 %, 11.2×, 1 min 20 s left`, as far as it is known.
+/// `42 %, 11.2×, about 3 min left`, as far as it is known.
 fn describe(progress: events::Progress) -> String {
     let speed = progress.speed.filter(|speed| *speed > 0.0);
     let Some(duration) = progress.duration.filter(|duration| *duration > 0.0) else {
@@ -99,11 +103,23 @@ fn describe(progress: events::Progress) -> String {
     let percent = (progress.processed / duration * 100.0).clamp(0.0, 100.0);
     // A percentage that is rounded up would claim to be finished early.
     let percent = format!("{:.0} %", percent.floor());
-    let Some(speed) = speed else {
-        return percent;
-    };
-    let left = (duration - progress.processed).max(0.0) / speed;
-    format!("{percent}, {speed:.1}×, {} left", length(left))
+    let speed = speed.map(|speed| format!(", {speed:.1}×")).unwrap_or_default();
+    let left = progress.time_left.map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
+    format!("{percent}{speed}{left}")
+}
+
+/// A length of time that is only an estimate, no more exact than that: `about 40 s`, `about 3 min`.
+pub(crate) fn roughly(seconds: f64) -> String {
+    const MINUTE: f64 = 60.0;
+    if seconds < 10.0 {
+        "a few seconds".to_owned()
+    } else if seconds < 1.5 * MINUTE {
+        format!("about {:.0} s", (seconds / 10.0).round() * 10.0)
+    } else if seconds < 60.0 * MINUTE {
+        format!("about {:.0} min", seconds / MINUTE)
+    } else {
+        format!("about {}", length((seconds / MINUTE).round() * MINUTE))
+    }
 }
 
 fn summary(job: &Job) -> String {
@@ -137,8 +153,8 @@ fn as_float(bytes: u64) -> f64 {
 mod tests {
     use super::*;
 
-    fn progress(processed: f64, duration: Option<f64>, speed: Option<f64>) -> String {
-        describe(events::Progress { processed, duration, speed })
+    fn progress(processed: f64, duration: Option<f64>, speed: Option<f64>, time_left: Option<f64>) -> String {
+        describe(events::Progress { processed, duration, speed, time_left })
     }
 
     #[test]
@@ -158,16 +174,22 @@ mod tests {
     }
 
     #[test]
-    fn time_left_comes_from_what_is_left_and_the_speed() {
-        assert_eq!(progress(100.0, Some(1000.0), Some(11.25)), "10 %, 11.2×, 1 min 20 s left");
-        assert_eq!(progress(999.9, Some(1000.0), Some(10.0)), "99 %, 10.0×, 0.0 s left");
-        assert_eq!(progress(1001.0, Some(1000.0), Some(10.0)), "100 %, 10.0×, 0.0 s left");
+    fn the_time_left_is_what_the_server_says_in_round_numbers() {
+        assert_eq!(progress(100.0, Some(1000.0), Some(5.0), Some(170.0)), "10 %, 5.0×, about 3 min left");
+        assert_eq!(progress(999.9, Some(1000.0), Some(10.0), Some(0.01)), "99 %, 10.0×, a few seconds left");
+        assert_eq!(progress(1001.0, Some(1000.0), None, Some(0.0)), "100 %, a few seconds left");
+        let rough = [(10.0, "about 10 s"), (89.0, "about 90 s"), (90.0, "about 2 min"), (3_500.0, "about 58 min")];
+        for (seconds, text) in rough {
+            assert_eq!(roughly(seconds), text);
+        }
+        assert_eq!(roughly(7_530.0), "about 2 h 6 min");
     }
 
     #[test]
     fn what_is_not_known_is_not_claimed() {
-        assert_eq!(progress(12.0, None, None), "12 s done");
-        assert_eq!(progress(12.0, None, Some(3.0)), "12 s done, 3.0×");
-        assert_eq!(progress(12.0, Some(24.0), Some(0.0)), "50 %");
+        assert_eq!(progress(12.0, None, None, None), "12 s done");
+        assert_eq!(progress(12.0, None, Some(3.0), None), "12 s done, 3.0×");
+        assert_eq!(progress(12.0, Some(24.0), Some(0.0), None), "50 %");
+        assert_eq!(progress(12.0, Some(24.0), Some(2.0), None), "50 %, 2.0×");
     }
 }

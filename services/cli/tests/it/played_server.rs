@@ -90,7 +90,9 @@ async fn submit(request: &Request, mut form: Multipart, heard: Data<&Shared>) ->
 #[handler]
 fn job(Path(id): Path<String>) -> String {
     json!({"id": id, "state": "running", "duration": 11.0, "processing_time": 2.0, "language": "en",
-        "warnings": [{"code": "cut_short", "message": "The recording ends early."}]})
+        "warnings": [{"code": "cut_short", "message": "The recording ends early."}],
+        "statistics": {"speech": 9.5, "windows": 2, "full_context_windows": 0, "hotter_windows": 0,
+            "silent_windows": 0, "dropped_loops": 2, "dropped_phantoms": 0}})
     .to_string()
 }
 
@@ -108,7 +110,7 @@ async fn events(request: &Request, Path(id): Path<String>, heard: Data<&Shared>)
     let stream = match (resumed_from, content.as_slice()) {
         (None, _) => {
             "id: 1\nevent: job.queued\ndata: {}\n\nid: 2\nevent: job.started\ndata: {}\n\n\
-             event: job.progress\ndata: {\"processed\":5.5,\"duration\":11.0,\"speed\":5.5}\n\n"
+             event: job.progress\ndata: {\"processed\":5.5,\"duration\":11.0,\"speed\":5.5,\"time_left\":180.0}\n\n"
         }
         (Some(_), BAD) => {
             "id: 3\nevent: job.failed\ndata: {\"code\":\"no_audio\",\"message\":\"It has no sound.\"}\n\n"

@@ -41,6 +41,7 @@ fn one_bad_file_spoils_no_other() {
     for expected in [
         "one.mp3: 11 s transcribed in 2.0 s (5.5×), language en",
         "one.mp3: warning: The recording ends early. (cut_short)",
+        "one.mp3: 2 repetitions left out\n",
         "two.mp3: failed: It has no sound. (no_audio)",
         "missing.mp3: failed: the file cannot be read: No such file",
     ] {
@@ -64,6 +65,46 @@ fn options_come_before_the_file_and_a_broken_stream_is_taken_up_again() {
         assert_eq!(heard.uploads, [fields]);
         assert_eq!(heard.resumed_from, [None, Some("2".to_owned())]);
     });
+}
+
+#[test]
+fn what_is_asked_of_speech_reaches_the_server() {
+    let (server, folder) = (PlayedServer::start(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("call.mkv"), "call").unwrap();
+    let options = [
+        &["--languages", "en, es", "--multilingual", "--hotwords", "Escriba, Jet Stream"][..],
+        &["--channels", "separate", "--audio-track", "spa", "call.mkv"],
+    ];
+    let output = run(&mut transcribe(&server, folder.path(), &options.concat()));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let fields = [
+        ("languages", "en,es"),
+        ("multilingual", "true"),
+        ("hotwords", "Escriba,Jet Stream"),
+        ("channels", "separate"),
+        ("audio_track", "spa"),
+        ("media", "call.mkv"),
+    ];
+    server.heard(|heard| assert_eq!(heard.uploads, [fields.map(|(name, value)| (name.to_owned(), value.to_owned()))]));
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_before_anything_is_sent() {
+    let (server, folder) = (PlayedServer::start(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("talk.mp3"), "talk").unwrap();
+    for (options, says) in [
+        (&["--language", "en", "--languages", "en,es"][..], "--language"),
+        (&["--language", "en", "--multilingual"], "--multilingual"),
+        (&["--languages", "en,klingon"], "`klingon` is not a known language"),
+        (&["--hotwords", "a,,b"], "there is an empty word"),
+        (&["--channels", "left"], "mix, separate"),
+        (&["--audio-track", "0"], "counted from 1"),
+    ] {
+        let output = run(&mut transcribe(&server, folder.path(), &[options, &["talk.mp3"]].concat()));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
+    }
+    server.heard(|heard| assert!(heard.uploads.is_empty()));
 }
 
 #[test]
