@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod collector;
+pub mod corpus;
 pub mod nats_wire;
 pub mod ports;
 pub mod processes;

@@ -10,7 +10,7 @@ use std::{
 
 use escriba_test_support::eventually;
 
-use crate::programs;
+use crate::{processes, programs};
 
 /// A running or killed service.
 #[derive(Debug)]
@@ -78,10 +78,7 @@ impl Service {
 
     /// The most memory that the process has had in use, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel keeps account");
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("VmHWM is in kB");
-        kibibytes * 1024
+        processes::peak_memory(self.pid()).expect("the process runs")
     }
 
     /// Everything it has said so far.
