@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test lint fmt samples clean-local
+.PHONY: help setup setup-tests build run test bench lint fmt samples clean-local
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-22s %s\n' "$$target" "$$text"; done
@@ -33,6 +33,9 @@ lint: setup-tests ## formatting, arrows between crates, licences, clippy
 
 fmt: ## format all Rust code
 	@cargo fmt --all
+
+bench: setup ## time the speech engine beside its peer: RUNS=3, BENCH_MODEL, BENCH_WEIGHTS
+	@dev/bench
 
 samples: ## synthesise docs/samples anew
 	@dev/make-samples
