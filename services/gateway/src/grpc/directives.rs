@@ -35,6 +35,7 @@ pub(super) fn proceed(grant: &Grant, media_key: String) -> Directive {
             channels: channels_to_proto(options.channels).into(),
             audio_track: options.audio_track.as_ref().map(ToString::to_string).unwrap_or_default(),
             word_timestamps: options.word_timestamps,
+            given_language: options.language.map(code).unwrap_or_default(),
         }),
         media_key,
         media_bytes: grant.job.media_bytes,

@@ -61,6 +61,7 @@ async fn a_worker_hears_all_that_was_asked_for_and_a_successor_is_not_held_to_on
         assert_eq!((first.languages.as_slice(), first.multilingual), (&["en".to_owned(), "es".to_owned()][..], true));
         assert_eq!((first.hotwords.join(" ").as_str(), first.channels()), ("Escriba Traefik", Channels::Separate));
         assert_eq!((first.audio_track.as_str(), first.language.as_str()), ("2", ""));
+        assert_eq!(first.given_language, "", "what is found does not change which track is chosen");
 
         worker.commit(segments(&[segment(0)], 2_000)).await;
         assert_eq!(gateway.job(item.job_id).await["language"], "en", "it is known, for people");

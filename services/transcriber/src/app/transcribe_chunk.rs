@@ -111,10 +111,6 @@ impl Transcriber {
             fetched = fetch_media(&self.blobs, &proceed.media_key) => fetched,
             () = given_up.cancelled() => return Verdict::Canceled,
         };
-        let borrowed = tokio::select! {
-            borrowed = self.models.borrow(model) => borrowed,
-            () = given_up.cancelled() => return Verdict::Canceled,
-        };
         let file = match fetched {
             Ok(file) => file,
             Err(error) => {
@@ -124,6 +120,10 @@ impl Transcriber {
                 }
                 return verdict;
             }
+        };
+        let borrowed = tokio::select! {
+            borrowed = self.models.borrow(model) => borrowed,
+            () = given_up.cancelled() => return Verdict::Canceled,
         };
         let engine = match borrowed {
             Ok(engine) => engine,
@@ -136,15 +136,13 @@ impl Transcriber {
         let ended = speech::run(open, &engine, plan(&proceed), &cancel, events).await;
         of_run(ended, elapsed())
     }
-}
 
-impl Transcriber {
     fn decode_request(&self, proceed: &Proceed) -> DecodeRequest {
         let options = proceed.options.clone().unwrap_or_default();
         DecodeRequest {
             channels: channels_from_proto(options.channels()),
             track: options.audio_track.parse().ok(),
-            language: options.language.parse().ok(),
+            language: options.given_language.parse().ok(),
             max_audio_ms: self.max_audio_ms,
         }
     }

@@ -52,9 +52,11 @@ pub(super) fn flaw(text: &str, hypothesis: &Hypothesis, window: &Window) -> Opti
     }
 }
 
-/// Whether nobody spoke, by the model's own account: it takes the window for silence and does not believe its text.
-pub(super) fn is_silence(hypothesis: &Hypothesis, no_speech_prob: f32) -> bool {
-    no_speech_prob > LIKELY_SILENCE && hypothesis.avg_logprob < LEAST_LOGPROB
+/// Whether nobody spoke, by the model's own account: it takes the window for silence and does not believe the text, of
+/// which this is the mean log probability. It believes in times more than in words, so what holds of a text does not
+/// hold of each segment.
+pub(super) fn is_silence(avg_logprob: f32, no_speech_prob: f32) -> bool {
+    no_speech_prob > LIKELY_SILENCE && avg_logprob < LEAST_LOGPROB
 }
 
 /// Whether a window of this length is a noise that passed for speech, whatever the model makes of it.
@@ -98,9 +100,9 @@ mod tests {
 
     #[test]
     fn silence_takes_both_signs_and_noise_is_brief() {
-        assert!(is_silence(&hypothesis(-1.2, 0), 0.9));
-        assert!(!is_silence(&hypothesis(-0.3, 0), 0.9));
-        assert!(!is_silence(&hypothesis(-1.2, 0), 0.1));
+        assert!(is_silence(-1.2, 0.9));
+        assert!(!is_silence(-0.3, 0.9));
+        assert!(!is_silence(-1.2, 0.1));
         let brief = Window { end_ms: 10_576, ..window() };
         assert!(is_noise(&brief, 0.9));
         assert!(!is_noise(&brief, 0.5));

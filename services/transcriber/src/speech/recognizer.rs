@@ -211,7 +211,7 @@ impl Listener<'_> {
             heard.is_unsure = true;
             return Ok(Told { answer: heard, align: Vec::new() });
         }
-        if quality::is_silence(&attempt.hypothesis, no_speech_prob) {
+        if quality::is_silence(attempt.hypothesis.avg_logprob, no_speech_prob) {
             return Ok(Told { answer: heard, align: Vec::new() });
         }
         for temperature in TEMPERATURES {

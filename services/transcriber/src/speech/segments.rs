@@ -7,7 +7,7 @@ use whisper_rs::WhisperContext;
 use super::{
     decoding::{Hypothesis, Step},
     pauses::Pauses,
-    phantoms,
+    phantoms, quality,
     recognizer::RecognizedSegment,
     vocabulary::{Vocabulary, to_token},
     windower::Window,
@@ -48,7 +48,10 @@ pub(super) fn read(hypothesis: &Hypothesis, reading: &Reading<'_>) -> (Vec<Recog
         let tokens = tokens(&draft, reading, &pauses);
         let text = text_of(draft.steps, reading.context);
         let avg_logprob = mean(draft.steps);
-        if phantoms::is_annotation(&text) || phantoms::is_stock_phrase(&text, avg_logprob, reading.no_speech_prob) {
+        if phantoms::is_annotation(&text)
+            || phantoms::is_stock_phrase(&text, avg_logprob, reading.no_speech_prob)
+            || quality::is_silence(avg_logprob, reading.no_speech_prob)
+        {
             dropped += 1;
             continue;
         }

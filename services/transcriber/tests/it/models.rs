@@ -81,7 +81,9 @@ async fn a_model_that_nobody_uses_is_let_go_and_comes_back() {
 async fn what_is_missing_or_too_large_is_said_with_what_to_do() {
     let dir = two_models();
     let missing = models(dir.path(), u64::MAX, None).borrow(&name("three")).await.unwrap_err();
-    assert!(matches!(missing, ModelsError::Missing { .. }) && missing.to_string().contains("escriba models pull three"));
+    assert!(
+        matches!(missing, ModelsError::Missing { .. }) && missing.to_string().contains("escriba models pull three")
+    );
     let large = models(dir.path(), 100 << 20, None).borrow(&name("one")).await.unwrap_err();
     assert!(matches!(large, ModelsError::TooLarge { .. }) && large.to_string().contains("MODEL_MEMORY_MB"), "{large}");
 }
