@@ -1,6 +1,6 @@
-//! The quick form of a model for processors: the same weights in ggml's 4-bit blocks, which take a fifth less time in
-//! the encoder and a third of it in the decoder. ggml itself packs them, so the file is byte for byte what whisper.cpp's
-//! own `quantize` tool makes. Whoever packs a file has verified it before.
+//! The quick form of a model for processors: the same weights in ggml's 4-bit blocks, with which the encoder takes a
+//! fifth less time and the decoder less than half. ggml itself packs them, so the file is byte for byte what
+//! whisper.cpp's own `quantize` tool makes. Whoever packs a file has verified it before.
 
 #![allow(unsafe_code, reason = "ggml's packing is a C function")]
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct ModelName(String);
 
-/// How weights are packed for processors: ggml's 4-bit blocks, a fifth of whose time goes into the encoder and half into
-/// the decoder less than of published weights.
+/// How weights are packed for processors: in ggml's 4-bit blocks, with which the encoder takes a fifth less time than
+/// with published weights, and the decoder less than half.
 const QUICK_FORM: &str = "q4_k";
 
 /// The text cannot name a model.

@@ -176,8 +176,10 @@ unsafe extern "C" fn lead_on(
         }
     }
     // SAFETY: the context is alive.
-    let end = unsafe { sys::whisper_token_eot(context) };
-    let next = usize::try_from(said).ok().and_then(|said| lead.script.get(said)).copied().unwrap_or(end);
+    let (end, mark) = unsafe { (sys::whisper_token_eot(context), sys::whisper_token_beg(context)) };
+    // whisper.cpp's alignment looks at the token after the last one of text, so there is one: a time, which is no text.
+    let mut marked = lead.script.iter().copied().chain((!lead.script.is_empty()).then_some(mark));
+    let next = usize::try_from(said).ok().and_then(|said| marked.nth(said)).unwrap_or(end);
     logits.fill(f32::NEG_INFINITY);
     if let Some(only) = usize::try_from(next).ok().and_then(|next| logits.get_mut(next)) {
         *only = 0.0;
