@@ -4,12 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "escriba/v1/transcript.proto",
     "escriba/v1/work.proto",
     "escriba/v1/events.proto",
     "escriba/v1/reports.proto",
     "escriba/v1/exports.proto",
+    "escriba/v1/speech.proto",
+    "escriba/v1/workers.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -72,6 +72,16 @@ states! {
     }
 }
 
+states! {
+    /// What a chunk is made of.
+    ChunkKind {
+        /// The recording as it was sent. It is transcribed as it is, or, where it is long, planned in parts.
+        Whole = "whole",
+        /// A span of a long recording, whose speech is stored.
+        Part = "part",
+    }
+}
+
 impl JobState {
     /// The states that may follow this one. `retry` leads from failed or canceled back to queued.
     pub const fn next(self) -> &'static [Self] {

@@ -17,7 +17,7 @@ pub use audio_track::{AudioTrack, ParseTrackError};
 pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
 pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, WorkspaceId};
-pub use job::{ChunkState, JobState};
+pub use job::{ChunkKind, ChunkState, JobState};
 pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};

@@ -96,7 +96,8 @@ impl JobEvent {
     }
 }
 
-/// The event as a message: CloudEvents headers and the trace it belongs to.
+/// The event as a message: CloudEvents headers and the trace it belongs to. For events of our own making, whose ids
+/// are ids.
 pub fn event_message(event: &JobEvent, at: DateTime<Utc>, trace: &Headers) -> Message {
     let id = OutboxId::new();
     let mut headers = trace.clone();
@@ -109,7 +110,8 @@ pub fn event_message(event: &JobEvent, at: DateTime<Utc>, trace: &Headers) -> Me
         ("ce-time".to_owned(), at.to_rfc3339_opts(SecondsFormat::Millis, true)),
         ("content-type".to_owned(), CONTENT_TYPE.to_owned()),
     ]);
-    Message { id, subject: event.subject(), headers, payload: event.encode() }
+    let job = event.job_id().parse().expect("a job event is made from a job's id");
+    Message { id, job, subject: event.subject(), headers, payload: event.encode() }
 }
 
 #[cfg(test)]
@@ -129,6 +131,7 @@ mod tests {
         let message = event_message(&event, Utc::now(), &Headers::new());
         assert_eq!(JobEvent::decode(&message.headers["ce-type"], &message.payload).unwrap(), event);
         assert_eq!(message.headers["ce-id"], message.id.to_string());
+        assert_eq!(message.job.to_string(), event.job_id());
         assert!(event.is_terminal());
     }
 

@@ -12,7 +12,8 @@ pub struct QueuedMedia {
     pub bytes: u64,
 }
 
-pub fn job_queued(workspace: WorkspaceId, job: JobId, media: QueuedMedia, options: &JobOptions) -> JobEvent {
+/// `run` is 1 at first, and one more at each retry.
+pub fn job_queued(workspace: WorkspaceId, job: JobId, media: QueuedMedia, options: &JobOptions, run: u32) -> JobEvent {
     JobEvent::Queued(v1::JobQueued {
         workspace_id: workspace.to_string(),
         job_id: job.to_string(),
@@ -23,5 +24,6 @@ pub fn job_queued(workspace: WorkspaceId, job: JobId, media: QueuedMedia, option
         model: options.model.to_string(),
         task: task_to_proto(options.task).into(),
         language: options.language.map(|language| language.code().to_owned()).unwrap_or_default(),
+        run,
     })
 }

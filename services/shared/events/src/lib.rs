@@ -10,6 +10,7 @@ mod job_queued;
 mod job_segments_added;
 mod job_started;
 mod message;
+mod presence;
 mod progress;
 mod streams;
 mod transcript;
@@ -24,12 +25,13 @@ pub use job_queued::{QueuedMedia, job_queued};
 pub use job_segments_added::job_segments_added;
 pub use job_started::job_started;
 pub use message::{CONTENT_TYPE, Headers, Message};
+pub use presence::{WORKERS_ASK, WORKERS_STATUS};
 pub use progress::{job_events_filter, progress_subject};
-pub use streams::{ConsumerPlan, EVENTS, Retention, StreamPlan, WORK, work_consumer};
+pub use streams::{ConsumerPlan, EVENTS, Retention, STREAMS, StreamPlan, WORK, work_consumer};
 pub use transcript::{
     channels_from_proto, channels_to_proto, lane_from_proto, lane_to_proto, segment_from_proto, segment_to_proto,
     statistics_from_proto, statistics_to_proto, task_from_proto, task_to_proto, warning_from_proto, warning_to_proto,
 };
-pub use work_item::{WorkItem, WorkItemError, work_message};
+pub use work_item::{WorkItem, WorkItemError, work_message, work_subject};
 
 pub use escriba_proto::v1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use escriba_domain::OutboxId;
+use escriba_domain::{JobId, OutboxId};
 
 /// The content type of every payload.
 pub const CONTENT_TYPE: &str = "application/protobuf";
@@ -14,6 +14,8 @@ pub type Headers = BTreeMap<String, String>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub id: OutboxId,
+    /// Whose message it is. Messages of one job reach a stream in the order they were written.
+    pub job: JobId,
     pub subject: String,
     pub headers: Headers,
     pub payload: Vec<u8>,

@@ -2,8 +2,8 @@
 //!
 //! Why these settings: work is a queue whose items are deleted once acknowledged, must never be dropped to make room,
 //! and is small. Acknowledgement waits a minute because a living worker renews it far more often; there is no backoff
-//! list, because its first step would replace that wait. Attempts are counted in SQL; the delivery limit is only a
-//! backstop.
+//! list, because its first step would replace that wait. Attempts are counted in SQL, and there is no limit on
+//! deliveries: a work item that was given back too often would stay on the stream and never be given to anybody.
 
 use std::time::Duration;
 
@@ -52,6 +52,16 @@ pub const EVENTS: StreamPlan = StreamPlan {
     duplicate_window: Duration::from_mins(2),
 };
 
+/// All streams. Each carries what its subjects match, and no message is of two.
+pub const STREAMS: [StreamPlan; 2] = [WORK, EVENTS];
+
+impl StreamPlan {
+    /// What the stream's subjects begin with, such as `work.`.
+    pub fn subject_prefix(&self) -> &'static str {
+        self.subjects.strip_suffix('>').unwrap_or(self.subjects)
+    }
+}
+
 /// A durable pull consumer of WORK.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerPlan {
@@ -69,7 +79,7 @@ pub fn work_consumer(lane: Lane, model: &ModelName) -> ConsumerPlan {
         name: format!("{lane}-{token}"),
         filter: format!("work.{lane}.{token}.*"),
         ack_wait: Duration::from_mins(1),
-        max_deliver: 20,
+        max_deliver: -1,
         max_ack_pending: 1024,
     }
 }
@@ -85,5 +95,17 @@ mod tests {
         assert_eq!(dotted.filter, "work.batch.tiny~en.*");
         assert_eq!(plain.filter, "work.batch.tiny.*");
         assert!(!dotted.name.contains('.'));
+    }
+
+    #[test]
+    fn every_message_is_of_one_stream() {
+        let streams_of = |subject: &str| {
+            let of = |stream: &&StreamPlan| subject.starts_with(stream.subject_prefix());
+            STREAMS.iter().filter(of).map(|stream| stream.name).collect::<Vec<_>>()
+        };
+        let job = escriba_domain::JobId::new();
+        let work = crate::work_item::work_subject(Lane::Batch, &"tiny.en".parse().unwrap(), job);
+        assert_eq!(streams_of(&work), ["WORK"]);
+        assert_eq!(streams_of(&crate::job_canceled(escriba_domain::WorkspaceId::new(), job).subject()), ["EVENTS"]);
     }
 }

@@ -36,7 +36,7 @@ pub enum WorkItemError {
 impl WorkItem {
     /// `work.<lane>.<model>.<job>`.
     pub fn subject(&self) -> String {
-        format!("work.{}.{}.{}", self.lane, self.model.subject_token(), self.job_id)
+        work_subject(self.lane, &self.model, self.job_id)
     }
 
     pub fn decode(payload: &[u8]) -> Result<Self, WorkItemError> {
@@ -64,11 +64,16 @@ impl WorkItem {
     }
 }
 
+/// The subject of one job's work items: what a purge of them names.
+pub fn work_subject(lane: Lane, model: &ModelName, job: JobId) -> String {
+    format!("work.{lane}.{}.{job}", model.subject_token())
+}
+
 /// The work item as a message of the trace it belongs to.
 pub fn work_message(item: &WorkItem, trace: &Headers) -> Message {
     let mut headers = trace.clone();
     headers.insert("content-type".to_owned(), CONTENT_TYPE.to_owned());
-    Message { id: OutboxId::new(), subject: item.subject(), headers, payload: item.encode() }
+    Message { id: OutboxId::new(), job: item.job_id, subject: item.subject(), headers, payload: item.encode() }
 }
 
 #[cfg(test)]

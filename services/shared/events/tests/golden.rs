@@ -94,13 +94,13 @@ fn is_frozen(event: &JobEvent, ce_type: &str, golden: &str) {
 #[test]
 fn job_queued_v1() {
     let media = QueuedMedia { id: MEDIA.parse::<MediaId>().unwrap(), file_name: "a.m4a".to_owned(), bytes: 300 };
-    let event = job_queued(workspace(), job(), media, &options());
+    let event = job_queued(workspace(), job(), media, &options(), 1);
     is_frozen(
         &event,
         "escriba.job.queued.v1",
         concat!(
             "1a2430313961396133652d376331622d376435322d386636342d306135623163326433653531",
-            "2205612e6d346128ac0230023a0774696e792e656e40024a026573",
+            "2205612e6d346128ac0230023a0774696e792e656e40024a0265735001",
         ),
     );
 }
@@ -112,7 +112,7 @@ fn job_started_v1() {
 
 #[test]
 fn job_segments_added_v1() {
-    let event = job_segments_added(workspace(), job(), chunk(), &[segment()]);
+    let event = job_segments_added(workspace(), job(), (chunk(), 0), &[segment()]);
     is_frozen(
         &event,
         "escriba.job.segments_added.v1",
@@ -126,15 +126,15 @@ fn job_segments_added_v1() {
 
 /// As long as a recording's channels are mixed, segments are what they were before there were channels.
 #[test]
-fn job_segments_added_v1_of_one_channel() {
-    let event = job_segments_added(workspace(), job(), chunk(), &[Segment { channel: Some(2), ..segment() }]);
+fn job_segments_added_v1_of_one_channel_and_a_later_chunk() {
+    let event = job_segments_added(workspace(), job(), (chunk(), 3), &[Segment { channel: Some(2), ..segment() }]);
     is_frozen(
         &event,
         "escriba.job.segments_added.v1",
         &format!(
             "{FROZEN_CHUNK}{}{}",
             "2237080310e80718c413220a61c3b16f206e7565766f2a02656e",
-            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f4802",
+            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f48022803",
         ),
     );
 }
@@ -234,6 +234,27 @@ fn work_item_v1() {
     assert_eq!(hex(&message.payload), frozen);
     assert_eq!(WorkItem::decode(&bytes(&frozen)).unwrap(), item);
     assert_eq!(message.subject, format!("work.batch.tiny~en.{JOB}"));
+    assert_eq!(message.job, job());
+}
+
+#[test]
+fn worker_status_v1() {
+    let status = v1::WorkerStatus {
+        worker_id: "worker-1".to_owned(),
+        version: "0.1.0".to_owned(),
+        models: vec!["base".to_owned(), "tiny.en".to_owned()],
+        slots: 4,
+        busy: 3,
+        started_at_ms: 1_763_700_000_000,
+        speeds: [("base".to_owned(), 9.5)].into(),
+        stopping: true,
+    };
+    let frozen = concat!(
+        "0a08776f726b65722d311205302e312e301a04626173651a0774696e792e656e2004280330",
+        "808ad9a5aa333a0f0a04626173651100000000000023404001",
+    );
+    assert_eq!(hex(&status.encode_to_vec()), frozen);
+    assert_eq!(v1::WorkerStatus::decode(bytes(frozen).as_slice()).unwrap(), status);
 }
 
 #[test]
