@@ -8,6 +8,9 @@ mod m20261121_000001_tenancy;
 mod m20261121_000002_jobs;
 mod m20261121_000003_outbox;
 mod m20261121_000004_speech;
+mod m20261121_000005_queue;
+mod m20261121_000006_relay;
+mod m20261121_000007_retention;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -20,6 +23,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_jobs::Migration),
             Box::new(m20261121_000003_outbox::Migration),
             Box::new(m20261121_000004_speech::Migration),
+            Box::new(m20261121_000005_queue::Migration),
+            Box::new(m20261121_000006_relay::Migration),
+            Box::new(m20261121_000007_retention::Migration),
         ]
     }
 }

@@ -8,9 +8,28 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use crate::{DatabaseError, clock};
+
+/// A gateway that is frozen in the middle of a transaction holds up nobody for long.
+const POSTGRES_SETTINGS: [(&str, &str); 3] =
+    [("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "15s"), ("statement_timeout", "30s")];
+
+/// Any number that nobody else locks in this database.
+const MIGRATION_LOCK: i64 = 0x0065_7363_7269_6261;
+
+/// The longest that a caller waits for an answer.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Waits for what is asked of the database. One that hangs is one that is away.
+pub async fn within_reason<T, E: From<DatabaseError>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    timeout(ANSWER, asked).await.unwrap_or_else(|_| Err(DatabaseError::Silent.into()))
+}
+
+/// A connection that has been idle for longer is asked whether it still stands before it is used. To ask before each
+/// statement would double the ways to the database; one that broke a moment ago fails the statement instead.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// A pool of connections. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -39,6 +58,7 @@ impl Database {
         options
             .max_connections(10)
             .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
             .sqlx_logging(false)
             .map_sqlx_sqlite_opts(move |sqlite| {
                 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -50,15 +70,23 @@ impl Database {
                 if read_only { sqlite.pragma("query_only", "on") } else { sqlite.journal_mode(SqliteJournalMode::Wal) }
             })
             .map_sqlx_postgres_opts(move |postgres| {
+                let postgres = postgres.options(POSTGRES_SETTINGS);
                 if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
             });
         let connection = sea_orm::Database::connect(options).await?;
         Ok(Self { connection, committed: Arc::default() })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date. Of several that try at once, one does it, and the others wait.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        Ok(Migrator::up(&self.connection, None).await?)
+        let tx = self.connection.begin().await?;
+        if tx.get_database_backend() == DbBackend::Postgres {
+            // A large table takes its time.
+            tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        }
+        Migrator::up(&tx, None).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Takes the schema back to nothing, migration by migration.

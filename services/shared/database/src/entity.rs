@@ -5,7 +5,9 @@
 pub(crate) mod api_key;
 pub(crate) mod chunk;
 pub(crate) mod job;
+pub(crate) mod lease;
 pub(crate) mod media;
 pub(crate) mod outbox;
+pub(crate) mod queue;
 pub(crate) mod segment;
 pub(crate) mod workspace;

@@ -8,6 +8,9 @@ pub enum DatabaseError {
     /// It cannot be reached, is busy, or is shutting down: the same call may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// It takes the call and does not answer.
+    #[error("the database does not answer")]
+    Silent,
     /// No room to write.
     #[error("the database has no space left")]
     Full(#[source] DbErr),
@@ -23,7 +26,7 @@ pub enum DatabaseError {
 impl DatabaseError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::Unavailable(_) | Self::Silent => ErrorKind::Unavailable,
             Self::Full(_) => ErrorKind::StorageFull,
             Self::Statement(_) | Self::Corrupt { .. } => ErrorKind::Internal,
             Self::Url(_) => ErrorKind::Invalid,
@@ -62,7 +65,8 @@ fn classify(error: &DbErr) -> Fault {
 }
 
 /// SQLite: 5 busy, 6 locked, 10 I/O error, 13 full, 14 cannot open. PostgreSQL: class 08 connection, 57P
-/// operator intervention (shutdown, crash recovery), 40 serialisation and deadlock, 53100 disk full.
+/// operator intervention (shutdown, crash recovery, timeouts), 25P03 idle too long, 40 serialisation and deadlock, 53100 disk
+/// full, 53300 too many connections, 55P03 waited too long for a lock.
 fn classify_driver(error: &sea_orm::sqlx::Error) -> Fault {
     use sea_orm::sqlx::Error;
     match error {
@@ -72,7 +76,10 @@ fn classify_driver(error: &sea_orm::sqlx::Error) -> Fault {
         Error::Database(database) => match database.code().as_deref() {
             Some("13" | "53100") => Fault::Full,
             Some("5" | "6" | "10" | "14" | "261" | "517") => Fault::Away,
-            Some(code) if code.len() == 5 && ["08", "40", "57"].iter().any(|class| code.starts_with(class)) => {
+            Some(code)
+                if code.len() == 5
+                    && ["08", "25P03", "40", "53300", "55P03", "57"].iter().any(|class| code.starts_with(class)) =>
+            {
                 Fault::Away
             }
             _ => Fault::Other,

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Statistics, Warning, WorkspaceId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 pub use change::{
-    Ending, Progress, add_processing, add_statistics, delete, finish, forget_time_left, insert, note_language,
-    note_progress, start,
+    Ending, Progress, add_processed, add_processing, add_statistics, delete, finish, insert, note_decoded,
+    note_language, note_length, note_progress, note_time_left, reopen, start,
 };
 pub use list::{Filter, list};
 pub(crate) use row::{json, word};
@@ -21,6 +21,9 @@ use crate::{
     Database, DatabaseError, Transaction,
     entity::{job, media},
 };
+
+/// So many recordings tell what is usual.
+const USUAL_OF: u64 = 50;
 
 /// A job that is about to be accepted.
 #[derive(Debug, Clone)]
@@ -42,15 +45,17 @@ pub struct Job {
     pub file_name: String,
     pub media_bytes: u64,
     pub media_sha256: Vec<u8>,
+    /// When the recording was deleted, because the workspace keeps none for longer. Such a job cannot be done again.
+    pub media_deleted_at: Option<DateTime<Utc>>,
     pub state: JobState,
     pub options: JobOptions,
     /// Given or detected; `None` until known, and when nobody speaks.
     pub spoken_language: Option<Language>,
     /// Length of the recording, once known.
     pub audio_ms: Option<u64>,
-    /// How far into the recording everything is transcribed.
+    /// How much of the recording is transcribed.
     pub processed_ms: u64,
-    /// How long the worker that is at it still takes, by its latest report.
+    /// How long the workers at it still take, by their latest reports.
     pub time_left_ms: Option<u64>,
     /// Time workers have spent on it.
     pub processing_ms: u64,
@@ -63,6 +68,8 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
+    /// 1 at first; each retry is a run of its own.
+    pub runs: u32,
 }
 
 /// Why a job failed: a stable code and a sentence for a person.
@@ -80,6 +87,22 @@ pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Op
         .one(&db.connection)
         .await?;
     found.map(row::from_row).transpose()
+}
+
+/// The mean length of the recordings that the workspace had transcribed last; `None` while there are none.
+pub async fn usual_length(db: &Database, workspace: WorkspaceId) -> Result<Option<u64>, DatabaseError> {
+    let lengths: Vec<Option<i64>> = job::Entity::find()
+        .select_only()
+        .column(job::Column::AudioMs)
+        .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
+        .filter(job::Column::State.eq(JobState::Completed.as_str()))
+        .order_by_desc(job::Column::Id)
+        .limit(USUAL_OF)
+        .into_tuple()
+        .all(&db.connection)
+        .await?;
+    let known: Vec<u64> = lengths.into_iter().flatten().map(i64::cast_unsigned).collect();
+    Ok((!known.is_empty()).then(|| known.iter().sum::<u64>() / known.len() as u64))
 }
 
 /// The job of this id, whoever's it is, kept from changing until the transaction ends.

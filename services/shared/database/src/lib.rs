@@ -11,10 +11,13 @@ mod connection;
 mod entity;
 mod error;
 pub mod jobs;
+pub mod leases;
 pub mod media;
 pub mod outbox;
+pub mod queues;
+pub mod retention;
 pub mod transcripts;
 pub mod workspaces;
 
-pub use connection::{Database, Transaction};
+pub use connection::{Database, Transaction, within_reason};
 pub use error::DatabaseError;

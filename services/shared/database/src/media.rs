@@ -1,7 +1,11 @@
 //! Uploaded recordings: what is known of their bytes.
 
 use escriba_domain::{MediaId, WorkspaceId};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter,
+};
 
 use crate::{DatabaseError, Transaction, entity::media};
 
@@ -26,8 +30,18 @@ pub async fn insert(tx: &Transaction, media: &Media) -> Result<(), DatabaseError
         size_bytes: Set(media.size_bytes.cast_signed()),
         sha256: Set(media.sha256.to_vec()),
         created_at: Set(tx.now()),
+        deleted_at: NotSet,
     };
     media::Entity::insert(row).exec_without_returning(&tx.inner).await?;
+    Ok(())
+}
+
+/// Notes that the recordings are deleted now. Their jobs stay; nobody may fetch the objects any more.
+pub async fn mark_deleted(tx: &Transaction, these: &[MediaId]) -> Result<(), DatabaseError> {
+    let row =
+        media::ActiveModel { deleted_at: Set(Some(tx.now())), ..<media::ActiveModel as ActiveModelTrait>::default() };
+    let these = media::Column::Id.is_in(these.iter().map(|id| id.as_uuid()));
+    media::Entity::update_many().set(row).filter(these).exec(&tx.inner).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Segments: written once each, read back in the order of the recording.
 
 use async_stream::try_stream;
-use escriba_domain::{ChunkId, JobId, Segment, Transcript, WorkspaceId};
+use escriba_domain::{ChunkId, ChunkKind, ChunkState, JobId, Segment, Transcript, WorkspaceId};
 use futures_util::Stream;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
@@ -54,13 +54,15 @@ pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Op
     }))
 }
 
-/// The job's segments, chunk by chunk, read in pages.
+/// The job's segments, chunk by chunk, read in pages. While parts of it are still transcribed, they are read up to the
+/// end of the first that is not done, so that the transcript grows at its end alone.
 pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + use<> {
     let db = db.clone();
     try_stream! {
+        let through = first_unfinished_part(&db, job).await?;
         let mut after: Option<(i32, i32)> = None;
         loop {
-            let page = page(&db, job, after).await?;
+            let page = page(&db, job, through, after).await?;
             let whole = page.len() as u64 == PAGE;
             for (row, chunk_position) in page {
                 after = Some((chunk_position, row.position));
@@ -73,9 +75,24 @@ pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment,
     }
 }
 
+async fn first_unfinished_part(db: &Database, job: JobId) -> Result<Option<i32>, DatabaseError> {
+    let found: Option<i32> = chunk::Entity::find()
+        .select_only()
+        .column(chunk::Column::Position)
+        .filter(chunk::Column::JobId.eq(job.as_uuid()))
+        .filter(chunk::Column::Kind.eq(ChunkKind::Part.as_str()))
+        .filter(chunk::Column::State.is_in([ChunkState::Queued.as_str(), ChunkState::Running.as_str()]))
+        .order_by_asc(chunk::Column::Position)
+        .into_tuple()
+        .one(&db.connection)
+        .await?;
+    Ok(found)
+}
+
 async fn page(
     db: &Database,
     job: JobId,
+    through: Option<i32>,
     after: Option<(i32, i32)>,
 ) -> Result<Vec<(segment::Model, i32)>, DatabaseError> {
     let mut query = segment::Entity::find()
@@ -85,6 +102,9 @@ async fn page(
         .order_by_asc(chunk::Column::Position)
         .order_by_asc(segment::Column::Position)
         .limit(PAGE);
+    if let Some(through) = through {
+        query = query.filter(chunk::Column::Position.lte(through));
+    }
     if let Some((chunk_position, position)) = after {
         query = query.filter(
             Condition::any().add(chunk::Column::Position.gt(chunk_position)).add(

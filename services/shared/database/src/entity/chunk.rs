@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "chunks")]
+#[allow(clippy::struct_field_names, reason = "the column is the speech model")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
@@ -19,6 +20,14 @@ pub struct Model {
     pub worker_id: Option<String>,
     pub through_ms: i64,
     pub segment_count: i32,
+    pub workspace_id: Uuid,
+    pub lane: String,
+    pub model: String,
+    pub kind: String,
+    pub ready_at: Option<DateTimeUtc>,
+    pub work_ms: i64,
+    pub part_count: i32,
+    pub speed: Option<f64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

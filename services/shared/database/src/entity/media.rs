@@ -13,6 +13,7 @@ pub struct Model {
     pub size_bytes: i64,
     pub sha256: Vec<u8>,
     pub created_at: DateTimeUtc,
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub position: i64,
     pub id: Uuid,
+    pub job_id: Option<Uuid>,
     pub subject: String,
     #[sea_orm(column_type = "JsonBinary")]
     pub headers: Json,

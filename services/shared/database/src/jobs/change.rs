@@ -41,6 +41,7 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         transcript_version: NotSet,
         started_at: NotSet,
         finished_at: NotSet,
+        runs: NotSet,
     };
     job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -76,9 +77,51 @@ pub async fn note_progress(tx: &Transaction, id: JobId, progress: Progress) -> R
     .await
 }
 
-/// Nobody works on the job at the moment, so nobody knows how long it takes.
-pub async fn forget_time_left(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
-    update(tx, id, |row| row.time_left_ms = Set(None)).await
+/// The recording's length, as far as it is known.
+pub async fn note_length(tx: &Transaction, id: JobId, audio_ms: u64) -> Result<(), DatabaseError> {
+    update(tx, id, |row| row.audio_ms = Set(Some(audio_ms.cast_signed()))).await
+}
+
+/// So much more of the recording is transcribed.
+pub async fn add_processed(tx: &Transaction, id: JobId, millis: u64) -> Result<(), DatabaseError> {
+    job::Entity::update_many()
+        .col_expr(job::Column::ProcessedMs, Expr::col(job::Column::ProcessedMs).add(millis.cast_signed()))
+        .filter(job::Column::Id.eq(id.as_uuid()))
+        .exec(&tx.inner)
+        .await?;
+    Ok(())
+}
+
+/// How long the job still takes; `None` when nobody knows, because nobody works on it.
+pub async fn note_time_left(tx: &Transaction, id: JobId, time_left_ms: Option<u64>) -> Result<(), DatabaseError> {
+    update(tx, id, |row| row.time_left_ms = Set(time_left_ms.map(u64::cast_signed))).await
+}
+
+/// The recording is decoded to its end.
+pub async fn note_decoded(
+    tx: &Transaction,
+    id: JobId,
+    audio_ms: u64,
+    warnings: &[Warning],
+) -> Result<(), DatabaseError> {
+    update(tx, id, |row| {
+        row.audio_ms = Set(Some(audio_ms.cast_signed()));
+        row.warnings = Set(serde_json::json!(warnings));
+    })
+    .await
+}
+
+/// Failed or canceled to queued: another run begins.
+pub async fn reopen(tx: &Transaction, job: &Job) -> Result<(), DatabaseError> {
+    update(tx, job.id, |row| {
+        row.state = Set(JobState::Queued.to_string());
+        row.runs = Set((job.runs + 1).cast_signed());
+        row.started_at = Set(None);
+        row.finished_at = Set(None);
+        row.failure_code = Set(None);
+        row.failure_message = Set(None);
+    })
+    .await
 }
 
 /// The language the workers settled on.
@@ -89,7 +132,8 @@ pub async fn note_language(tx: &Transaction, id: JobId, language: Language) -> R
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    Completed { audio_ms: u64, warnings: Vec<Warning> },
+    /// The whole recording is transcribed; its length is known by then.
+    Completed,
     Failed(Failure),
     Canceled,
 }
@@ -97,7 +141,7 @@ pub enum Ending {
 impl Ending {
     pub const fn state(&self) -> JobState {
         match self {
-            Self::Completed { .. } => JobState::Completed,
+            Self::Completed => JobState::Completed,
             Self::Failed(_) => JobState::Failed,
             Self::Canceled => JobState::Canceled,
         }
@@ -105,16 +149,14 @@ impl Ending {
 }
 
 /// Ends the job.
-pub async fn finish(tx: &Transaction, id: JobId, ending: &Ending) -> Result<(), DatabaseError> {
-    update(tx, id, |row| {
+pub async fn finish(tx: &Transaction, job: &Job, ending: &Ending) -> Result<(), DatabaseError> {
+    update(tx, job.id, |row| {
         row.state = Set(ending.state().to_string());
         row.finished_at = Set(Some(tx.now()));
         row.time_left_ms = Set(None);
         match ending {
-            Ending::Completed { audio_ms, warnings } => {
-                row.audio_ms = Set(Some(audio_ms.cast_signed()));
-                row.processed_ms = Set(audio_ms.cast_signed());
-                row.warnings = Set(serde_json::json!(warnings));
+            Ending::Completed => {
+                row.processed_ms = Set(job.audio_ms.unwrap_or(job.processed_ms).cast_signed());
             }
             Ending::Failed(failure) => {
                 row.failure_code = Set(Some(failure.code.clone()));

@@ -18,6 +18,7 @@ pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Resu
         file_name: media.file_name,
         media_bytes: media.size_bytes.cast_unsigned(),
         media_sha256: media.sha256,
+        media_deleted_at: media.deleted_at,
         state: word("job state", &row.state)?,
         options: JobOptions {
             language: row.language.as_deref().map(|code| word("language", code)).transpose()?,
@@ -45,6 +46,7 @@ pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Resu
         created_at: row.created_at,
         started_at: row.started_at,
         finished_at: row.finished_at,
+        runs: row.runs.cast_unsigned(),
     })
 }
 

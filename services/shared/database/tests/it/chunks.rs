@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use escriba_database::chunks::{self, Chunk};
-use escriba_domain::{ChunkId, ChunkState};
+use escriba_domain::{ChunkId, ChunkKind, ChunkState, Lane};
 use escriba_test_support::{eventually, job_options};
 
 use crate::{
@@ -22,7 +22,15 @@ async fn a_chunk_lives_through_claim_renewal_advance_and_requeue() {
         let expected = Chunk {
             id: queued.chunk,
             job: queued.job,
+            workspace: queued.workspace,
+            lane: Lane::Interactive,
+            model: "base".parse().unwrap(),
+            kind: ChunkKind::Whole,
             position: 0,
+            start_ms: 0,
+            end_ms: None,
+            work_ms: 0,
+            ready_at: None,
             state: ChunkState::Queued,
             ring: 1,
             attempt: 0,
@@ -30,16 +38,18 @@ async fn a_chunk_lives_through_claim_renewal_advance_and_requeue() {
             lease_expires_at: None,
             through_ms: 0,
             segment_count: 0,
+            part_count: 0,
         };
         assert_eq!(fresh, expected);
 
         let tx = db.begin().await.unwrap();
-        let lease = chunks::claim(&tx, &fresh, "worker-1", LEASE).await.unwrap();
+        let lease = chunks::claim(&tx, &fresh, fresh.attempt + 1, "worker-1", LEASE).await.unwrap();
         let until = tx.now() + LEASE;
         tx.commit().await.unwrap();
         let claimed = queued.look_at_chunk(db).await;
         assert_eq!(lease, 1);
-        let running = Chunk { state: ChunkState::Running, attempt: 1, lease, lease_expires_at: Some(until), ..fresh };
+        let running =
+            Chunk { state: ChunkState::Running, attempt: 1, lease, lease_expires_at: Some(until), ..fresh.clone() };
         assert_eq!(claimed, running);
 
         let tx = db.begin().await.unwrap();
@@ -48,18 +58,19 @@ async fn a_chunk_lives_through_claim_renewal_advance_and_requeue() {
         let until = tx.now() + 2 * LEASE;
         tx.commit().await.unwrap();
         let advanced = queued.look_at_chunk(db).await;
-        let expected = Chunk { through_ms: 61_500, segment_count: 12, lease_expires_at: Some(until), ..claimed };
+        let expected =
+            Chunk { through_ms: 61_500, segment_count: 12, lease_expires_at: Some(until), ..claimed.clone() };
         assert_eq!(advanced, expected);
 
         let tx = db.begin().await.unwrap();
         chunks::requeue(&tx, &advanced, 1).await.unwrap();
         tx.commit().await.unwrap();
         let requeued = queued.look_at_chunk(db).await;
-        let expected = Chunk { state: ChunkState::Queued, ring: 2, lease_expires_at: None, ..advanced };
+        let expected = Chunk { state: ChunkState::Queued, ring: 2, lease_expires_at: None, ..advanced.clone() };
         assert_eq!(requeued, expected, "the next attempt resumes where this one stood");
 
         let tx = db.begin().await.unwrap();
-        assert_eq!(chunks::claim(&tx, &requeued, "worker-2", LEASE).await.unwrap(), 2);
+        assert_eq!(chunks::claim(&tx, &requeued, requeued.attempt + 1, "worker-2", LEASE).await.unwrap(), 2);
         chunks::end(&tx, queued.chunk, ChunkState::Completed).await.unwrap();
         tx.commit().await.unwrap();
         let ended = queued.look_at_chunk(db).await;
@@ -74,7 +85,7 @@ async fn a_claim_that_is_rolled_back_was_none() {
         let queued = queued_job(&engine.db).await;
         let fresh = queued.look_at_chunk(&engine.db).await;
         let tx = engine.db.begin().await.unwrap();
-        chunks::claim(&tx, &fresh, "worker-1", LEASE).await.unwrap();
+        chunks::claim(&tx, &fresh, fresh.attempt + 1, "worker-1", LEASE).await.unwrap();
         drop(tx);
         assert_eq!(queued.look_at_chunk(&engine.db).await, fresh);
     })
@@ -90,7 +101,7 @@ async fn only_leases_that_ran_out_are_expired_and_the_oldest_come_first() {
         for (queued, lease) in [(&second, Duration::from_millis(1)), (&first, Duration::ZERO), (&living, LEASE)] {
             let chunk = queued.look_at_chunk(db).await;
             let tx = db.begin().await.unwrap();
-            chunks::claim(&tx, &chunk, "worker-1", lease).await.unwrap();
+            chunks::claim(&tx, &chunk, chunk.attempt + 1, "worker-1", lease).await.unwrap();
             tx.commit().await.unwrap();
         }
         // Each was claimed at a time of its own, so the order is read from the rows.
@@ -118,7 +129,7 @@ async fn unfinished_chunks_end_with_their_job_and_finished_ones_stay() {
 
         let tx = db.begin().await.unwrap();
         let chunk = chunks::lock(&tx, second).await.unwrap().unwrap();
-        chunks::claim(&tx, &chunk, "worker-1", LEASE).await.unwrap();
+        chunks::claim(&tx, &chunk, chunk.attempt + 1, "worker-1", LEASE).await.unwrap();
         chunks::end(&tx, queued.chunk, ChunkState::Completed).await.unwrap();
         chunks::advance(&tx, queued.chunk, 10_000, 4).await.unwrap();
         chunks::advance(&tx, second, 20_000, 3).await.unwrap();

@@ -19,10 +19,11 @@ async fn read_then_write(db: &Database, job: JobId, chunk: ChunkId) -> Result<Ve
         jobs::lock(&tx, job).await?.expect("the job is there");
         let seen = chunks::lock(&tx, chunk).await?.expect("the chunk is there");
         tokio::task::yield_now().await;
-        leases.push(chunks::claim(&tx, &seen, "worker", Duration::from_secs(30)).await?);
+        leases.push(chunks::claim(&tx, &seen, seen.attempt + 1, "worker", Duration::from_secs(30)).await?);
         jobs::add_processing(&tx, job, 1).await?;
         let message = Message {
             id: OutboxId::new(),
+            job,
             subject: "events.job.test".to_owned(),
             headers: Headers::new(),
             payload: vec![],

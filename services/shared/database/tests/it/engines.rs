@@ -38,8 +38,8 @@ impl Engine {
     /// A chunk beyond the first, as a planned job has them.
     pub(crate) async fn insert_chunk(&self, job: JobId, position: i32) -> ChunkId {
         let id = ChunkId::new();
-        let sql =
-            "INSERT INTO chunks (id, job_id, position, start_ms, state, ring) VALUES ($1, $2, $3, 0, 'queued', 1)";
+        let sql = "INSERT INTO chunks (id, job_id, position, start_ms, state, ring, workspace_id, lane, model) \
+                   SELECT $1, id, $3, 0, 'queued', 1, workspace_id, lane, model FROM jobs WHERE id = $2";
         self.execute(sql, vec![id.as_uuid().into(), job.as_uuid().into(), position.into()]).await;
         id
     }

@@ -86,7 +86,7 @@ async fn each_change_touches_the_columns_it_names_and_no_others() {
         assert_eq!(further.started_at, running.started_at);
 
         let tx = db.begin().await.unwrap();
-        jobs::forget_time_left(&tx, queued.job).await.unwrap();
+        jobs::note_time_left(&tx, queued.job, None).await.unwrap();
         tx.commit().await.unwrap();
         let forgotten = queued.look(db).await;
         assert_eq!((forgotten.time_left_ms, forgotten.processed_ms), (None, 6_000));
@@ -128,26 +128,28 @@ async fn a_job_ends_in_one_of_three_ways() {
     on_each_engine(async |engine| {
         let db = &engine.db;
         let warnings = vec![Warning { code: "media_truncated".to_owned(), message: "It breaks off.".to_owned() }];
-        let completed = ended(db, &Ending::Completed { audio_ms: 11_000, warnings: warnings.clone() }).await;
+        let completed = ended(db, &Ending::Completed, &warnings).await;
         assert_eq!((completed.state, completed.warnings), (JobState::Completed, warnings));
         assert_eq!((completed.audio_ms, completed.processed_ms), (Some(11_000), 11_000));
 
         let code = FailureCode::MediaNoAudio;
         let failure = Failure { code: code.to_string(), message: code.sentence().to_owned() };
-        let failed = ended(db, &Ending::Failed(failure.clone())).await;
+        let failed = ended(db, &Ending::Failed(failure.clone()), &[]).await;
         assert_eq!((failed.state, failed.failure), (JobState::Failed, Some(failure)));
 
-        let canceled = ended(db, &Ending::Canceled).await;
+        let canceled = ended(db, &Ending::Canceled, &[]).await;
         assert_eq!((canceled.state, canceled.failure), (JobState::Canceled, None));
     })
     .await;
 }
 
-async fn ended(db: &Database, ending: &Ending) -> jobs::Job {
+async fn ended(db: &Database, ending: &Ending, warnings: &[Warning]) -> jobs::Job {
     let queued = queued_job(db).await;
     let tx = db.begin().await.unwrap();
     let now = tx.now();
-    jobs::finish(&tx, queued.job, ending).await.unwrap();
+    jobs::note_decoded(&tx, queued.job, 11_000, warnings).await.unwrap();
+    let job = jobs::lock(&tx, queued.job).await.unwrap().unwrap();
+    jobs::finish(&tx, &job, ending).await.unwrap();
     tx.commit().await.unwrap();
     let job = queued.look(db).await;
     assert_eq!(job.finished_at, Some(now));

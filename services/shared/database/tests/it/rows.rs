@@ -28,7 +28,7 @@ pub(crate) async fn queue(db: &Database, workspace: WorkspaceId, options: JobOpt
     let tx = db.begin().await.unwrap();
     media::insert(&tx, &media).await.unwrap();
     jobs::insert(&tx, &new).await.unwrap();
-    let chunk = chunks::insert_whole(&tx, new.id).await.unwrap();
+    let chunk = chunks::insert_whole(&tx, &new).await.unwrap();
     tx.commit().await.unwrap();
     Queued { workspace, media, job: new.id, chunk }
 }
