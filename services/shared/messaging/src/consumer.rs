@@ -1,30 +1,29 @@
 //! Runs handlers on work items. Acknowledging, renewing and putting back are done here, by one owner, so that a
 //! handler never sees an acker: it says how the item is settled.
 //!
-//! async-nats 0.51: a pull with an idle heartbeat can hang for ever, so none is asked for; and a double
-//! acknowledgement can succeed on a stream that is gone, so nothing is concluded from one.
+//! async-nats 0.51: a double acknowledgement can succeed on a stream that is gone, so nothing is concluded from one.
+
+mod taps;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use async_nats::jetstream::{
-    AckKind, Message,
-    consumer::{Consumer, pull},
-};
-use escriba_domain::{Lane, ModelName};
+use async_nats::jetstream::{AckKind, Message};
+use escriba_domain::ModelName;
 use escriba_events::WorkItem;
 use escriba_runtime::trace_context;
-use futures_util::StreamExt;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{Messaging, MessagingError, headers};
+use crate::{Messaging, headers};
+use taps::Taps;
 
 /// Four of these fit in the acknowledgement wait.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a free slot waits at one lane before it looks at the other.
-const LANE_WAIT: Duration = Duration::from_secs(1);
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What becomes of a work item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,95 +39,93 @@ pub trait WorkHandler: Send + Sync + 'static {
     fn handle(&self, item: WorkItem) -> impl Future<Output = Settlement> + Send;
 }
 
-/// A number of slots, each taking one work item at a time.
-#[derive(Debug, Clone)]
+/// A number of slots, each working on one item at a time.
+#[derive(Debug)]
 pub struct WorkRunner {
-    pub messaging: Messaging,
-    /// Whose work is taken.
-    pub models: Vec<ModelName>,
-    pub slots: usize,
+    messaging: Messaging,
+    models: Vec<ModelName>,
+    slots: usize,
+    busy: watch::Sender<usize>,
 }
 
 impl WorkRunner {
+    /// Takes work of `models`; the first one is asked for first.
+    pub fn new(messaging: Messaging, models: Vec<ModelName>, slots: usize) -> Self {
+        Self { messaging, models, slots, busy: watch::Sender::new(0) }
+    }
+
+    /// How many slots are at work, now and from now on.
+    pub fn busy(&self) -> watch::Receiver<usize> {
+        self.busy.subscribe()
+    }
+
     /// Runs until shutdown, and then until the handlers have returned.
     pub async fn run(self, handler: impl WorkHandler, shutdown: CancellationToken) {
-        let handler = Arc::new(handler);
-        let mut slots = JoinSet::new();
-        for slot in 0..self.slots {
-            let (runner, handler, shutdown) = (self.clone(), handler.clone(), shutdown.clone());
-            slots.spawn(async move { runner.run_slot(slot, &*handler, &shutdown).await });
-        }
-        while let Some(ended) = slots.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a work slot died");
-            }
-        }
-    }
-
-    async fn run_slot(&self, slot: usize, handler: &impl WorkHandler, shutdown: &CancellationToken) {
-        while !shutdown.is_cancelled() {
-            if let Err(error) = self.serve(slot, handler, shutdown).await {
-                tracing::warn!(%error, slot, "work cannot be taken; it will be tried again");
+        let mut working = JoinSet::new();
+        match Taps::new(&self.messaging, &self.models).await {
+            Ok(mut taps) => {
                 tokio::select! {
-                    () = tokio::time::sleep(RETRY_PAUSE) => {}
+                    biased;
                     () = shutdown.cancelled() => {}
+                    () = self.keep_taking(&mut taps, &mut working, Arc::new(handler)) => {}
+                }
+                taps.close().await;
+            }
+            Err(error) => tracing::error!(%error, "no work can be taken"),
+        }
+        while let Some(ended) = working.join_next().await {
+            log_death(ended);
+        }
+    }
+
+    /// Dropping it takes no more, and leaves what is being worked on alone.
+    async fn keep_taking(&self, taps: &mut Taps, working: &mut JoinSet<()>, handler: Arc<impl WorkHandler>) {
+        let slots = Arc::new(Semaphore::new(self.slots));
+        loop {
+            let Ok(slot) = taps.refuse_until(slots.clone().acquire_owned()).await else { return };
+            while let Some(ended) = working.try_join_next() {
+                log_death(ended);
+            }
+            match taps.take().await {
+                Ok(message) => {
+                    let (handler, at_work) = (handler.clone(), AtWork::new(self.busy.clone()));
+                    working.spawn(async move {
+                        let _held_to_the_end = (slot, at_work);
+                        settle(message, &*handler).await;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "work cannot be taken; it will be tried again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
     }
+}
 
-    async fn serve(
-        &self,
-        slot: usize,
-        handler: &impl WorkHandler,
-        shutdown: &CancellationToken,
-    ) -> Result<(), MessagingError> {
-        let interactive = self.consumers(Lane::Interactive).await?;
-        let batch = self.consumers(Lane::Batch).await?;
-        // Slots that find nothing wait at different models.
-        let mut waiting = interactive.iter().cycle().skip(slot);
-        while !shutdown.is_cancelled() {
-            let mut taken = None;
-            for consumer in interactive.iter().chain(&batch) {
-                taken = take(consumer, None).await?;
-                if taken.is_some() {
-                    break;
-                }
-            }
-            if taken.is_none()
-                && let Some(consumer) = waiting.next()
-            {
-                taken = take(consumer, Some(LANE_WAIT)).await?;
-            }
-            if let Some(message) = taken {
-                settle(message, slot, handler).await;
-            }
-        }
-        Ok(())
-    }
+/// One slot at work, also when its handler panics.
+struct AtWork(watch::Sender<usize>);
 
-    async fn consumers(&self, lane: Lane) -> Result<Vec<Consumer<pull::Config>>, MessagingError> {
-        let mut consumers = Vec::with_capacity(self.models.len());
-        for model in &self.models {
-            consumers.push(self.messaging.work_consumer(lane, model).await?);
-        }
-        Ok(consumers)
+impl AtWork {
+    fn new(busy: watch::Sender<usize>) -> Self {
+        busy.send_modify(|busy| *busy += 1);
+        Self(busy)
     }
 }
 
-/// One message, if there is one now or within the wait. Never abandoned half-way: a message that arrived for a pull
-/// nobody reads any more would be lost until its acknowledgement wait is over.
-async fn take(consumer: &Consumer<pull::Config>, wait: Option<Duration>) -> Result<Option<Message>, MessagingError> {
-    let failed = || MessagingError::jetstream("give out work");
-    let mut batch = match wait {
-        Some(wait) => consumer.batch().max_messages(1).expires(wait).messages().await,
-        None => consumer.fetch().max_messages(1).messages().await,
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.send_modify(|busy| *busy -= 1);
     }
-    .map_err(|error| failed()(error.into()))?;
-    batch.next().await.transpose().map_err(failed())
 }
 
-async fn settle(message: Message, slot: usize, handler: &impl WorkHandler) {
+fn log_death(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a handler died; its item will be delivered again");
+    }
+}
+
+async fn settle(message: Message, handler: &impl WorkHandler) {
     let item = match WorkItem::decode(&message.payload) {
         Ok(item) => item,
         Err(error) => {
@@ -137,7 +134,7 @@ async fn settle(message: Message, slot: usize, handler: &impl WorkHandler) {
             return;
         }
     };
-    let span = tracing::info_span!("work.process", job = %item.job_id, chunk = %item.chunk_id, ring = item.ring, slot);
+    let span = tracing::info_span!("work.process", job = %item.job_id, chunk = %item.chunk_id, ring = item.ring);
     trace_context::adopt(&span, &headers::from_nats(message.headers.as_ref()));
     async {
         let settlement = {

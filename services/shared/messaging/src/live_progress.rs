@@ -10,6 +10,10 @@ use crate::{Messaging, MessagingError};
 impl Messaging {
     /// Tells whoever listens. Nobody listening, or NATS away, is no error: the next one says more.
     pub async fn tell_progress(&self, workspace: WorkspaceId, job: JobId, progress: &JobProgress) {
+        // What is said into a lost connection would be kept, come out late, and in the end hold up whoever says it.
+        if self.ping().is_err() {
+            return;
+        }
         let subject = progress_subject(workspace, job);
         if let Err(error) = self.client.publish(subject, progress.encode_to_vec().into()).await {
             tracing::debug!(%error, %job, "progress was not told");

@@ -7,20 +7,31 @@ use async_nats::jetstream::{
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use escriba_domain::{Lane, ModelName};
-use escriba_events::{EVENTS, Retention, StreamPlan, WORK, work_consumer};
+use escriba_events::{Retention, STREAMS, StreamPlan, WORK, work_consumer};
 
 use crate::{Messaging, MessagingError};
 
 impl Messaging {
-    /// Creates or updates both streams. `replicas` is 1 on one machine, 3 in a cluster.
+    /// Creates or updates the streams. `replicas` is 1 on one machine, 3 in a cluster; it is remembered for
+    /// [`Self::declare_streams_again`].
     pub async fn declare_streams(&self, replicas: usize) -> Result<(), MessagingError> {
-        for plan in [WORK, EVENTS] {
+        let replicas = *self.replicas.get_or_init(|| replicas);
+        for plan in &STREAMS {
             self.jetstream
-                .create_or_update_stream(config(&plan, replicas))
+                .create_or_update_stream(config(plan, replicas))
                 .await
                 .map_err(|error| MessagingError::jetstream("declare a stream")(error.into()))?;
         }
         Ok(())
+    }
+
+    /// Makes streams that vanished, as with a deleted store, exist again. A process that never declared them leaves
+    /// that to others, because it does not know how many copies there should be.
+    pub(crate) async fn declare_streams_again(&self) -> Result<(), MessagingError> {
+        match self.replicas.get() {
+            Some(&replicas) => self.declare_streams(replicas).await,
+            None => Ok(()),
+        }
     }
 
     /// Creates or updates the consumer of one lane and model.

@@ -28,6 +28,8 @@ pub struct Nats {
     name: String,
     port: u16,
     folder: TempDir,
+    /// Beside the usual ones.
+    arguments: Vec<String>,
     child: Option<Child>,
 }
 
@@ -36,11 +38,17 @@ impl Nats {
     ///
     /// The program is `NATS_SERVER`, else `.local/bin/nats-server` in the repository, else the one on the `PATH`.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further arguments, such as `--user`; [`Self::url`] does not tell of them.
+    pub fn start_with(arguments: &[&str]) -> Self {
         let mut nats = Self {
             program: program(),
             name: format!("test-{}", Uuid::now_v7().simple()),
             port: 0,
             folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             child: None,
         };
         for _ in 0..TRIES {
@@ -71,6 +79,28 @@ impl Nats {
         assert!(self.spawn(), "nats-server did not start again:\n{}", self.log());
     }
 
+    /// Starts it again on the same port with an empty store, killing it first if it runs.
+    pub fn restart_empty(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.folder.path().join("store")).expect("the store can be removed");
+        self.restart();
+    }
+
+    /// Lets it neither run nor end until [`Self::thaw`]: connections stand, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let child = self.child.as_ref().expect("the server runs");
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("`kill` can be run").success(), "the server takes no {signal}");
+    }
+
     /// Whether the new child greets us. `false` when it ended instead.
     fn spawn(&mut self) -> bool {
         let log = File::create(self.log_file()).expect("the log can be written");
@@ -78,6 +108,7 @@ impl Nats {
             .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--name", &self.name, "--jetstream"])
             .arg("--store_dir")
             .arg(self.folder.path().join("store"))
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log can be shared"))
             .stderr(log)

@@ -20,7 +20,7 @@ fn job() -> Job {
 
 impl Job {
     fn segments_added(&self, nth: u32) -> JobEvent {
-        job_segments_added(self.workspace, self.id, ChunkId::new(), &[segment(nth)])
+        job_segments_added(self.workspace, self.id, (ChunkId::new(), 0), &[segment(nth)])
     }
 }
 
@@ -110,6 +110,7 @@ async fn events_of_a_later_version_are_passed_over() {
     let job = job();
     let tomorrow = Message {
         id: OutboxId::new(),
+        job: job.id,
         subject: format!("events.job.queued.{}.{}", job.workspace, job.id),
         headers: Headers::from([("ce-type".to_owned(), "escriba.job.queued.v2".to_owned())]),
         payload: vec![1, 2, 3],

@@ -1,5 +1,7 @@
 //! A server for each test, and a view of its streams that does not go through the code under test.
 
+use std::collections::BTreeSet;
+
 use async_nats::jetstream::{self, message::StreamMessage};
 use escriba_database::{Database, outbox};
 use escriba_domain::{ChunkId, JobId, Lane, OutboxId, WorkspaceId};
@@ -83,11 +85,17 @@ pub(crate) async fn outbox_is_empty(db: &Database) {
     eventually("the outbox is empty", async || (outbox::count(db).await.unwrap() == 0).then_some(())).await;
 }
 
-/// Messages for EVENTS, told apart by their ids.
+/// One job's messages for EVENTS, told apart by their ids.
 pub(crate) fn messages(count: usize) -> Vec<Message> {
+    messages_of(&[JobId::new()], count)
+}
+
+/// Messages of several jobs for EVENTS, in turns.
+pub(crate) fn messages_of(jobs: &[JobId], count: usize) -> Vec<Message> {
     let message = |nth: usize| Message {
         id: OutboxId::new(),
-        subject: format!("events.job.test.{nth}"),
+        job: jobs[nth % jobs.len()],
+        subject: format!("events.job.test.acme.{}", jobs[nth % jobs.len()]),
         headers: Headers::from([("ce-type".to_owned(), "escriba.job.test.v1".to_owned())]),
         payload: nth.to_string().into_bytes(),
     };
@@ -96,6 +104,19 @@ pub(crate) fn messages(count: usize) -> Vec<Message> {
 
 pub(crate) fn ids(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| message.id.to_string()).collect()
+}
+
+/// Each was stored once, and those of a job in their order.
+pub(crate) async fn stored_once_in_order(server: &Server, stream: &str, messages: &[Message]) {
+    let stored = server.stored_ids(stream).await;
+    assert_eq!(stored.len(), messages.len(), "each once");
+    let jobs: BTreeSet<JobId> = messages.iter().map(|message| message.job).collect();
+    for job in jobs {
+        let written: Vec<String> =
+            messages.iter().filter(|message| message.job == job).map(|message| message.id.to_string()).collect();
+        let arrived: Vec<&String> = stored.iter().filter(|id| written.contains(id)).collect();
+        assert_eq!(arrived, written.iter().collect::<Vec<_>>(), "job {job}");
+    }
 }
 
 pub(crate) fn work_item(lane: Lane) -> WorkItem {

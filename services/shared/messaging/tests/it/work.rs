@@ -34,31 +34,31 @@ where
     }
 }
 
-struct Running {
+pub(crate) struct Running {
     seen: mpsc::UnboundedReceiver<WorkItem>,
     shutdown: CancellationToken,
     runner: JoinHandle<()>,
 }
 
-fn run<F, R>(server: &Server, slots: usize, settle: F) -> Running
+pub(crate) fn run<F, R>(server: &Server, slots: usize, settle: F) -> Running
 where
     F: Fn(WorkItem) -> R + Send + Sync + 'static,
     R: Future<Output = Settlement> + Send + 'static,
 {
     let (sender, seen) = mpsc::unbounded_channel();
     let shutdown = CancellationToken::new();
-    let runner = WorkRunner { messaging: server.messaging.clone(), models: vec!["tiny.en".parse().unwrap()], slots };
+    let runner = WorkRunner::new(server.messaging.clone(), vec!["tiny.en".parse().unwrap()], slots);
     let runner = tokio::spawn(runner.run(Handler { seen: sender, settle }, shutdown.clone()));
     Running { seen, shutdown, runner }
 }
 
 impl Running {
-    async fn next(&mut self) -> WorkItem {
+    pub(crate) async fn next(&mut self) -> WorkItem {
         tokio::time::timeout(PATIENCE, self.seen.recv()).await.expect("an item comes").expect("the runner runs")
     }
 
     /// Stops it, and says what else it was given.
-    async fn stop(mut self) -> Vec<WorkItem> {
+    pub(crate) async fn stop(mut self) -> Vec<WorkItem> {
         self.shutdown.cancel();
         tokio::time::timeout(PATIENCE, self.runner).await.expect("the runner stops").unwrap();
         let mut rest = Vec::new();
@@ -134,6 +134,83 @@ async fn somebody_waiting_comes_before_the_batch() {
     assert_eq!(lanes, [[Lane::Interactive; 4], [Lane::Batch; 4]].concat());
     server.no_work_is_left().await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn of_ten_takes_two_look_at_the_batch_first() {
+    let server = server().await;
+    for lane in [Lane::Batch, Lane::Interactive].repeat(20) {
+        server.publish(doorbell(&work_item(lane))).await;
+    }
+    let mut running = run(&server, 1, async |_| Settlement::Done);
+    for _ in 0..2 {
+        let mut batch = 0;
+        for _ in 0..10 {
+            batch += usize::from(running.next().await.lane == Lane::Batch);
+        }
+        assert_eq!(batch, 2);
+    }
+    for _ in 0..20 {
+        running.next().await;
+    }
+    server.no_work_is_left().await;
+    assert!(running.stop().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_free_slot_waits_at_all_lanes_and_models() {
+    let server = server().await;
+    let models = ["tiny.en", "base", "large-v3"].map(|model| model.parse().unwrap());
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let shutdown = CancellationToken::new();
+    let runner = WorkRunner::new(server.messaging.clone(), models.to_vec(), 1);
+    let handler = Handler { seen: sender, settle: async |_| Settlement::Done };
+    let runner = tokio::spawn(runner.run(handler, shutdown.clone()));
+    for _ in 0..3 {
+        for lane in [Lane::Batch, Lane::Interactive] {
+            for model in &models {
+                let item = WorkItem { model: model.clone(), ..work_item(lane) };
+                server.publish(doorbell(&item)).await;
+                assert_eq!(tokio::time::timeout(PATIENCE, seen.recv()).await.unwrap().unwrap(), item);
+            }
+        }
+    }
+    server.no_work_is_left().await;
+    shutdown.cancel();
+    runner.await.unwrap();
+}
+
+#[tokio::test]
+async fn busy_slots_are_counted_also_when_a_handler_dies() {
+    let server = server().await;
+    let go_on = Arc::new(tokio::sync::Semaphore::new(0));
+    let (sender, _seen) = mpsc::unbounded_channel();
+    let handler = Handler {
+        seen: sender,
+        settle: {
+            let go_on = go_on.clone();
+            move |item: WorkItem| {
+                let go_on = go_on.clone();
+                async move {
+                    go_on.acquire().await.unwrap().forget();
+                    assert_eq!(item.ring, 1, "this handler dies on purpose");
+                    Settlement::Done
+                }
+            }
+        },
+    };
+    let runner = WorkRunner::new(server.messaging.clone(), vec!["tiny.en".parse().unwrap()], 2);
+    let mut busy = runner.busy();
+    assert_eq!(*busy.borrow(), 0);
+    let shutdown = CancellationToken::new();
+    let runner = tokio::spawn(runner.run(handler, shutdown.clone()));
+    server.publish(doorbell(&work_item(Lane::Batch))).await;
+    server.publish(doorbell(&WorkItem { ring: 2, ..work_item(Lane::Batch) })).await;
+    tokio::time::timeout(PATIENCE, busy.wait_for(|busy| *busy == 2)).await.unwrap().unwrap();
+    go_on.add_permits(2);
+    tokio::time::timeout(PATIENCE, busy.wait_for(|busy| *busy == 0)).await.unwrap().unwrap();
+    shutdown.cancel();
+    runner.await.unwrap();
 }
 
 #[tokio::test]
