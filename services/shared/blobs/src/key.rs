@@ -2,13 +2,38 @@
 
 use std::{fmt, str::FromStr};
 
-use escriba_domain::{MediaId, ParseIdError, WorkspaceId};
+use escriba_domain::{ChunkId, JobId, MediaId, ParseIdError, WorkspaceId};
 
 /// Names one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ObjectKey {
     /// The bytes as uploaded.
     Media { workspace: WorkspaceId, media: MediaId },
+    /// The speech of a planned chunk of a long recording.
+    Windows { workspace: WorkspaceId, job: JobId, chunk: ChunkId },
+}
+
+/// The folders that hold everything of ours.
+pub(crate) const FOLDERS: [&str; 2] = ["media", "windows"];
+
+/// Whether a folder of this path is one that keys make.
+pub(crate) fn is_folder_of_keys(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        [folder] => FOLDERS.contains(folder),
+        [folder, workspace] => FOLDERS.contains(folder) && workspace.parse::<WorkspaceId>().is_ok(),
+        ["windows", workspace, job] => workspace.parse::<WorkspaceId>().is_ok() && job.parse::<JobId>().is_ok(),
+        _ => false,
+    }
+}
+
+impl ObjectKey {
+    /// Whose object it is.
+    pub const fn workspace(self) -> WorkspaceId {
+        match self {
+            Self::Media { workspace, .. } | Self::Windows { workspace, .. } => workspace,
+        }
+    }
 }
 
 /// The text is not the key of an object of ours.
@@ -24,6 +49,7 @@ impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Media { workspace, media } => write!(f, "media/{workspace}/{media}"),
+            Self::Windows { workspace, job, chunk } => write!(f, "windows/{workspace}/{job}/{chunk}"),
         }
     }
 }
@@ -33,10 +59,15 @@ impl FromStr for ObjectKey {
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
         let parts: Vec<&str> = text.split('/').collect();
-        match parts.as_slice() {
-            ["media", workspace, media] => Ok(Self::Media { workspace: workspace.parse()?, media: media.parse()? }),
-            _ => Err(ParseKeyError::Shape(text.to_owned())),
-        }
+        let key = match parts.as_slice() {
+            ["media", workspace, media] => Self::Media { workspace: workspace.parse()?, media: media.parse()? },
+            ["windows", workspace, job, chunk] => {
+                Self::Windows { workspace: workspace.parse()?, job: job.parse()?, chunk: chunk.parse()? }
+            }
+            _ => return Err(ParseKeyError::Shape(text.to_owned())),
+        };
+        // An id can be written in several ways, and only one of them is the object's path.
+        if key.to_string() == text { Ok(key) } else { Err(ParseKeyError::Shape(text.to_owned())) }
     }
 }
 
@@ -46,10 +77,47 @@ mod tests {
 
     #[test]
     fn keys_read_back_and_paths_cannot_be_smuggled_in() {
-        let key = ObjectKey::Media { workspace: WorkspaceId::new(), media: MediaId::new() };
-        assert_eq!(key.to_string().parse::<ObjectKey>().unwrap(), key);
-        for text in ["media/../etc/passwd", "/etc/passwd", "media/a/b", ""] {
+        let workspace = WorkspaceId::new();
+        let keys = [
+            ObjectKey::Media { workspace, media: MediaId::new() },
+            ObjectKey::Windows { workspace, job: JobId::new(), chunk: ChunkId::new() },
+        ];
+        for key in keys {
+            assert_eq!(key.to_string().parse::<ObjectKey>().unwrap(), key);
+        }
+        for text in ["media/../etc/passwd", "/etc/passwd", "media/a/b", "windows/a/b/c", "windows/a/b", ""] {
             assert!(text.parse::<ObjectKey>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_laid_out_by_workspace() {
+        let text = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
+        let workspace: WorkspaceId = text.parse().unwrap();
+        let media = ObjectKey::Media { workspace, media: text.parse().unwrap() };
+        assert_eq!(media.to_string(), format!("media/{text}/{text}"));
+        let windows = ObjectKey::Windows { workspace, job: text.parse().unwrap(), chunk: text.parse().unwrap() };
+        assert_eq!(windows.to_string(), format!("windows/{text}/{text}/{text}"));
+    }
+
+    #[test]
+    fn an_id_in_another_spelling_names_another_object() {
+        let key = ObjectKey::Media { workspace: WorkspaceId::new(), media: MediaId::new() }.to_string();
+        for text in [key.to_uppercase().replace("MEDIA", "media"), key.replace('-', ""), format!("{key}/")] {
+            assert!(text.parse::<ObjectKey>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn folders_of_keys_are_known_by_their_shape() {
+        let id = WorkspaceId::new();
+        for path in
+            ["media", "windows", &format!("media/{id}"), &format!("windows/{id}"), &format!("windows/{id}/{id}")]
+        {
+            assert!(is_folder_of_keys(path), "{path}");
+        }
+        for path in ["lost+found", "media/backup", &format!("media/{id}/{id}"), ""] {
+            assert!(!is_folder_of_keys(path), "{path}");
         }
     }
 }
