@@ -8,6 +8,7 @@ mod events_view;
 mod job_view;
 mod jobs;
 mod problem;
+mod queue;
 mod requests;
 mod transcripts;
 mod upload_form;
@@ -36,6 +37,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .nest("/docs", docs)
         .nest("/", service)
         .with(AddData::new(app))
+        .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
         .around(requests::observe)
 }
@@ -44,11 +46,12 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
 pub fn service(
     app: Arc<App>,
     shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi), ()> {
+) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
-        transcripts::TranscriptsApi { app },
+        transcripts::TranscriptsApi { app: app.clone() },
+        queue::QueueApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

@@ -3,11 +3,14 @@
 use escriba_blobs::BlobStore;
 use escriba_database::Database;
 use escriba_domain::ModelName;
-use escriba_messaging::Messaging;
+use escriba_messaging::{Messaging, Workers};
 
 use crate::clients::exports::Exports;
+use look_at_queue::Depths;
 
+pub mod apply_retention;
 pub mod authenticate_caller;
+mod bells;
 pub mod bootstrap_workspace;
 pub mod cancel_job;
 pub mod claim_chunk;
@@ -18,12 +21,19 @@ mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
 pub mod hold;
+pub mod housekeeping;
+pub mod look_at_queue;
 pub mod pace;
+pub mod plan_part;
 pub mod receive_media;
 pub mod release_chunk;
 pub mod renew_lease;
 pub mod requeue_silent;
+pub mod retry_job;
 pub mod submit_job;
+pub mod sweep_orphans;
+mod tell_progress;
+pub mod upkeep;
 
 /// What the use cases work with.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub struct App {
     pub messaging: Messaging,
     pub blobs: BlobStore,
     pub(crate) exports: Exports,
+    pub(crate) workers: Workers,
+    pub(crate) depths: Depths,
     /// The models that may be asked for; the first is the default.
     pub models: Vec<ModelName>,
     pub max_upload_bytes: u64,

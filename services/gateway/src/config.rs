@@ -1,10 +1,12 @@
 //! The gateway's settings.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use escriba_domain::ModelName;
 use escriba_runtime::telemetry::TelemetryConfig;
+
+use crate::app::sweep_orphans::{LEAST_AGE, SweepError};
 
 /// The door to Escriba: HTTP for clients, gRPC for transcribers.
 #[derive(Debug, Parser)]
@@ -54,10 +56,31 @@ pub struct Config {
     #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = 8 << 30)]
     pub max_upload_bytes: u64,
 
+    /// What no job needs is deleted from storage once it is so old, for instance `24h`; an hour at least.
+    #[arg(long, env = "ORPHAN_AGE", default_value = "24h", value_parser = orphan_age)]
+    pub orphan_age: Duration,
+
     /// At the first start, make a workspace and write its API key to this file, which only its owner can read.
     #[arg(long, env = "BOOTSTRAP_KEY_FILE")]
     pub bootstrap_key_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
+}
+
+fn orphan_age(text: &str) -> Result<Duration, String> {
+    let age = humantime::parse_duration(text).map_err(|error| format!("{error}; use `24h` or `7d`"))?;
+    if age < LEAST_AGE { Err(SweepError::TooYoung.to_string()) } else { Ok(age) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_that_endangers_uploads_is_refused() {
+        assert_eq!(orphan_age("24h"), Ok(Duration::from_hours(24)));
+        assert!(orphan_age("59m").unwrap_err().contains("at least 1h old"));
+        assert!(orphan_age("soon").unwrap_err().contains("use `24h`"));
+    }
 }

@@ -4,16 +4,20 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use escriba_blobs::BlobStore;
-use escriba_database::Database;
-use escriba_messaging::{Messaging, run_relay};
+use escriba_database::{Database, DatabaseError};
+use escriba_domain::ErrorKind;
+use escriba_messaging::{Messaging, MessagingError, Workers, run_relay};
 use escriba_runtime::health::{self, Health};
 use poem::{Server, listener::TcpListener};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    app::{App, bootstrap_workspace, requeue_silent},
+    app::{App, bootstrap_workspace, housekeeping, look_at_queue::Depths, upkeep},
     clients::exports::Exports,
     config::Config,
     grpc,
@@ -23,21 +27,24 @@ use crate::{
 const IDLE: Duration = Duration::from_mins(5);
 /// How long requests in flight may take once shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the start waits for what is not there yet.
+const PATIENCE: Duration = Duration::from_secs(30);
+const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 /// How long the relay may take for what was committed last.
 const LAST_MESSAGES: Duration = Duration::from_secs(5);
 
 /// Runs until shutdown. Order matters: intake stops first, the relay last.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let db = Database::connect(&config.database_url).await?;
-    db.migrate().await.context("the database could not be brought up to date")?;
-    let messaging = Messaging::connect(&config.nats_url, "escriba-gateway").await?;
-    messaging.declare_streams(config.nats_replicas).await?;
+    let db = once_there("the database", DatabaseError::kind, || connect_database(config.database_url.clone())).await?;
+    let streams = (config.nats_url.clone(), config.nats_replicas);
+    let messaging = once_there("NATS", MessagingError::kind, || connect_messaging(streams.clone())).await?;
     let blobs = BlobStore::open(&config.storage_url)?;
     let exports = Exports::connect_lazily(&config.export_url)?;
     if let Some(file) = &config.bootstrap_key_file {
         bootstrap_workspace::run(&db, file).await?;
     }
 
+    let workers = Workers::default();
     let mut models = vec![config.model.clone()];
     models.extend(config.more_models);
     let app = Arc::new(App {
@@ -45,6 +52,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         messaging: messaging.clone(),
         blobs: blobs.clone(),
         exports,
+        workers: workers.clone(),
+        depths: Depths::default(),
         models,
         max_upload_bytes: config.max_upload_bytes,
     });
@@ -59,7 +68,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         })
         .with("nats", {
             let messaging = messaging.clone();
-            move || plain(messaging.clone(), |messaging| async move { messaging.ping() })
+            move || plain(messaging.clone(), |messaging| async move { messaging.ping_jetstream().await })
         })
         .with("storage", move || plain(blobs.clone(), |blobs| async move { blobs.ping().await }));
 
@@ -69,8 +78,19 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     intake.spawn(serve_http(config.http_addr, app.clone(), shutdown.clone()));
     intake.spawn({
         let shutdown = shutdown.clone();
+        async move { Ok(messaging.watch_workers(workers, shutdown).await?) }
+    });
+    intake.spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
-            requeue_silent::run_until(&app, shutdown).await;
+            upkeep::run_until(&app, shutdown).await;
+            Ok(())
+        }
+    });
+    intake.spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            housekeeping::run_until(&app, config.orphan_age, shutdown).await;
             Ok(())
         }
     });
@@ -84,6 +104,36 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tracing::warn!("NATS did not take the last messages; they wait in the outbox");
     }
     ended
+}
+
+/// What the gateway needs may start beside it, or be away for a moment. After a while it gives up and says why.
+async fn once_there<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    kind: impl Fn(&E) -> ErrorKind,
+    connect: impl Fn() -> F,
+) -> Result<T, E> {
+    let given_up = Instant::now() + PATIENCE;
+    loop {
+        match connect().await {
+            Err(error) if kind(&error) == ErrorKind::Unavailable && Instant::now() < given_up => {
+                tracing::warn!(%error, "{what} is not there yet");
+                sleep(KNOCK_AGAIN).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+async fn connect_database(url: String) -> Result<Database, DatabaseError> {
+    let db = Database::connect(&url).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+async fn connect_messaging((url, replicas): (String, usize)) -> Result<Messaging, MessagingError> {
+    let messaging = Messaging::connect(&url, "escriba-gateway").await?;
+    messaging.declare_streams(replicas).await?;
+    Ok(messaging)
 }
 
 /// Waits for all parts; one that fails takes the others down.

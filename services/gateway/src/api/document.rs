@@ -16,10 +16,12 @@ const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
 /// How the operations are grouped.
 #[derive(Tags)]
 pub(super) enum Group {
-    /// Submit recordings, follow them, cancel and delete them.
+    /// Submit recordings, follow them, cancel them, run them again and delete them.
     Jobs,
     /// Read the text.
     Transcripts,
+    /// See what waits and who works.
+    Queue,
 }
 
 /// The finished document, built once.

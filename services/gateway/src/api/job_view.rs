@@ -1,10 +1,12 @@
 //! A job as callers see it.
 
 use chrono::{DateTime, Utc};
-use escriba_database::jobs::Job;
+use escriba_database::{chunks::ChunkCounts, jobs::Job};
 use escriba_domain::{JobOptions, JobState, Statistics};
 use poem_openapi::{Object, types::Example};
 use uuid::Uuid;
+
+use crate::app::look_at_queue::Place;
 
 /// One request to transcribe one recording.
 #[derive(Debug, Object)]
@@ -27,6 +29,10 @@ pub(super) struct JobView {
     /// Processing time over duration, once completed: 0.1 is ten times faster than listening.
     real_time_factor: Option<f64>,
     progress: ProgressView,
+    /// The pieces it is worked on in. A long recording has many, which several workers may share.
+    chunks: ChunksView,
+    /// Where it stands in the queue; null once it is taken, in lists, and in the answer to its submission.
+    queue: Option<JobQueueView>,
     /// The language spoken: given or detected. Null until known, and when nobody speaks.
     language: Option<String>,
     /// Why it failed.
@@ -78,13 +84,36 @@ pub(super) struct OptionsView {
 #[derive(Debug, Object)]
 #[oai(rename = "JobProgress")]
 pub(super) struct ProgressView {
-    /// Everything up to this second is transcribed.
+    /// So many seconds of the recording are transcribed.
     processed: f64,
     /// 0 to 1; null while the recording's length is unknown.
     ratio: Option<f64>,
     /// About how many seconds until the recording is transcribed; null while that cannot be told, and when the job does
     /// not run.
     time_left: Option<f64>,
+}
+
+/// A recording of more than a few minutes is read once, which is its first chunk, and cut in silence; each piece is a
+/// chunk too.
+#[derive(Debug, Object)]
+#[oai(rename = "JobChunks")]
+pub(super) struct ChunksView {
+    /// All that are known so far.
+    total: u64,
+    waiting: u64,
+    running: u64,
+    completed: u64,
+}
+
+/// Where a waiting job stands.
+#[derive(Debug, Object)]
+#[oai(rename = "JobQueuePlace")]
+pub(super) struct JobQueueView {
+    /// 1 is next. Workspaces take turns, so it may rise when another one sends a recording.
+    position: u64,
+    /// About how many seconds until it is transcribed, at the speed measured of the workers that are there; null while
+    /// none is there or nothing was measured.
+    time_to_completion: Option<f64>,
 }
 
 /// What recognition took, and what it left out of the transcript.
@@ -138,8 +167,21 @@ pub(super) fn seconds(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-impl From<Job> for JobView {
-    fn from(job: Job) -> Self {
+impl From<ChunkCounts> for ChunksView {
+    fn from(counts: ChunkCounts) -> Self {
+        let ChunkCounts { waiting, running, completed, .. } = counts;
+        Self { total: counts.total(), waiting, running, completed }
+    }
+}
+
+impl From<Place> for JobQueueView {
+    fn from(place: Place) -> Self {
+        Self { position: place.position, time_to_completion: place.time_to_completion_ms.map(seconds) }
+    }
+}
+
+impl JobView {
+    pub(super) fn new(job: Job, counts: ChunkCounts, place: Option<Place>) -> Self {
         let duration = job.audio_ms.map(seconds);
         let processing_time = seconds(job.processing_ms);
         let processed = seconds(job.processed_ms);
@@ -170,6 +212,8 @@ impl From<Job> for JobView {
                 .map(|warning| WarningView { code: warning.code, message: warning.message })
                 .collect(),
             statistics: job.statistics.into(),
+            chunks: counts.into(),
+            queue: place.map(JobQueueView::from),
             transcript_version: job.transcript_version,
             options: job.options.into(),
         }
@@ -239,6 +283,8 @@ impl Example for JobView {
             processing_time: 1.3,
             real_time_factor: Some(0.118),
             progress: ProgressView { processed: 11.0, ratio: Some(1.0), time_left: None },
+            chunks: ChunksView { total: 1, waiting: 0, running: 0, completed: 1 },
+            queue: None,
             language: Some("en".to_owned()),
             error: None,
             warnings: Vec::new(),

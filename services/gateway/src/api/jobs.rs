@@ -1,9 +1,14 @@
-//! `/v1/jobs`: submit, list, look at, cancel and delete.
+//! `/v1/jobs`: submit, list, look at, cancel, run again and delete.
 
 use std::sync::Arc;
 
-use escriba_database::jobs::{self, Filter};
-use escriba_domain::{JobId, JobState};
+use escriba_database::{
+    DatabaseError,
+    chunks::{self, ChunkCounts},
+    jobs::{self, Filter, Job},
+    within_reason,
+};
+use escriba_domain::{ErrorKind, JobId, JobState};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
@@ -19,7 +24,13 @@ use super::{
     upload_form::UploadForm,
 };
 use crate::app::{
-    App, cancel_job::cancel_job, delete_job::delete_job, receive_media::discard_media, submit_job::submit_job,
+    App,
+    cancel_job::cancel_job,
+    delete_job::delete_job,
+    look_at_queue::{self, Place},
+    receive_media::discard_media,
+    retry_job::{RetryError, retry_job},
+    submit_job::submit_job,
 };
 
 const MAX_PAGE: u64 = 200;
@@ -66,16 +77,21 @@ impl JobsApi {
     async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
         let received = form.receive(&self.app, key.0).await?;
         let media = received.media.clone();
-        let submitted = submit_job(&self.app, received.media, received.options).await;
+        let submitted = within_reason(submit_job(&self.app, received.media, received.options)).await;
         let id = match submitted {
             Ok(id) => id,
             Err(error) => {
-                discard_media(&self.app, &media).await;
+                // Where the outcome is unknown the job may be there; an upload without one is swept later.
+                if error.kind() == ErrorKind::Invalid {
+                    discard_media(&self.app, &media).await;
+                }
                 return Err(failure(error.kind(), "option_invalid", &error));
             }
         };
-        let job = self.find(key, id).await?;
-        Ok(Accepted::Job(Json(job), format!("/v1/jobs/{id}")))
+        let job = self.find_job(key, id).await?;
+        // It has one chunk, which waits. Where, can be asked.
+        let counts = ChunkCounts { waiting: 1, ..ChunkCounts::default() };
+        Ok(Accepted::Job(Json(JobView::new(job, counts, None)), format!("/v1/jobs/{id}")))
     }
 
     /// List jobs
@@ -97,13 +113,17 @@ impl JobsApi {
         let filter = Filter { state: parse_state(state.0)?, before: parse_cursor(cursor.0)? };
         let limit = limit.0.min(MAX_PAGE);
         // One more than asked for tells whether there is a next page.
-        let mut found = jobs::list(&self.app.db, key.0, &filter, limit + 1)
-            .await
-            .map_err(|error| failure(error.kind(), "unavailable", &error))?;
+        let mut found = jobs::list(&self.app.db, key.0, &filter, limit + 1).await.map_err(unavailable)?;
         let more = found.len() as u64 > limit;
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = found.last().filter(|_| more).map(|job| job.id.to_string());
-        let items = found.into_iter().map(JobView::from).collect();
+        let ids: Vec<_> = found.iter().map(|job| job.id).collect();
+        let counts = chunks::count_by_state(&self.app.db, &ids).await.map_err(unavailable)?;
+        let view = |job: Job| {
+            let counts = counts.get(&job.id).copied().unwrap_or_default();
+            JobView::new(job, counts, None)
+        };
+        let items = found.into_iter().map(view).collect();
         Ok(Listed::Page(Json(JobPage { items, next_cursor })))
     }
 
@@ -133,8 +153,29 @@ impl JobsApi {
     ) -> Result<Found, Failure> {
         cancel_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
             let code = match error.kind() {
-                escriba_domain::ErrorKind::Conflict => "job_over",
+                ErrorKind::Conflict => "job_over",
                 _ => "job_not_found",
+            };
+            failure(error.kind(), code, &error)
+        })?;
+        self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
+    }
+
+    /// Run a job again
+    ///
+    /// Puts a failed or canceled job back in the queue. What is transcribed is kept, and only the rest is done.
+    #[oai(path = "/:id/retry", method = "post", operation_id = "retryJob")]
+    async fn retry(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+    ) -> Result<Found, Failure> {
+        retry_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
+            let code = match &error {
+                RetryError::NotOver(_) => "job_not_over",
+                RetryError::MediaGone => "media_deleted",
+                RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
             };
             failure(error.kind(), code, &error)
         })?;
@@ -162,12 +203,27 @@ impl JobsApi {
 #[error("There is no job {0}.")]
 struct NoSuchJob(JobId);
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it maps over errors")]
+fn unavailable(error: DatabaseError) -> Failure {
+    failure(error.kind(), "unavailable", &error)
+}
+
 impl JobsApi {
     async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
-        let job =
-            jobs::find(&self.app.db, key.0, id).await.map_err(|error| failure(error.kind(), "unavailable", &error))?;
-        job.map(JobView::from)
-            .ok_or_else(|| failure(escriba_domain::ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
+        let job = self.find_job(key, id).await?;
+        let place = look_at_queue::place_of(&self.app, &job).await.map_err(unavailable)?;
+        self.view(job, place).await
+    }
+
+    async fn find_job(&self, key: ApiKey, id: JobId) -> Result<Job, Failure> {
+        let job = jobs::find(&self.app.db, key.0, id).await.map_err(unavailable)?;
+        job.ok_or_else(|| failure(ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
+    }
+
+    async fn view(&self, job: Job, place: Option<Place>) -> Result<JobView, Failure> {
+        let counts = chunks::count_by_state(&self.app.db, &[job.id]).await.map_err(unavailable)?;
+        let counts = counts.get(&job.id).copied().unwrap_or_default();
+        Ok(JobView::new(job, counts, place))
     }
 }
 

@@ -1,11 +1,39 @@
 //! What is noted of each request: a span in the caller's trace, a line in the log, and the figures.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use escriba_domain::ErrorKind;
 use escriba_runtime::trace_context;
-use poem::{Endpoint, IntoResponse, Request, Response};
+use poem::{Endpoint, IntoResponse, Request, Response, http::Method};
 use poem_openapi::OperationId;
+use tokio::time::timeout;
 use tracing::Instrument;
+
+use super::problem::failure;
+
+/// The longest that a request takes that neither brings a recording nor follows a job.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+#[error("a request was not answered in time")]
+struct TooLong;
+
+/// Something that hangs is something that is away: whoever asked hears of it, instead of waiting with it.
+pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
+    let path = request.uri().path();
+    let takes_its_time = request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
+        || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
+    if takes_its_time {
+        return endpoint.call(request).await.map(IntoResponse::into_response);
+    }
+    match timeout(PATIENCE, endpoint.call(request)).await {
+        Ok(answered) => answered.map(IntoResponse::into_response),
+        Err(_) => Ok(failure(ErrorKind::Unavailable, "unavailable", &TooLong).into_response()),
+    }
+}
 
 pub(super) async fn observe<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let span = tracing::info_span!(

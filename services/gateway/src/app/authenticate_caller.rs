@@ -1,6 +1,6 @@
 //! Whose API key is this?
 
-use escriba_database::{DatabaseError, api_keys};
+use escriba_database::{DatabaseError, api_keys, within_reason};
 use escriba_domain::WorkspaceId;
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
@@ -25,7 +25,7 @@ pub async fn authenticate_caller(app: &App, key: &str) -> Result<WorkspaceId, Au
     if !key.starts_with(PREFIX) {
         return Err(AuthenticateError::Unknown);
     }
-    let caller = api_keys::find_valid(&app.db, hash(key)).await?;
+    let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?;
     caller.map(|caller| caller.workspace).ok_or(AuthenticateError::Unknown)
 }
 

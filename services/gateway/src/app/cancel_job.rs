@@ -7,7 +7,7 @@ use escriba_database::{
 use escriba_domain::{ErrorKind, JobId, JobState, WorkspaceId};
 use escriba_runtime::trace_context;
 
-use super::{App, end_job::end_job};
+use super::{App, bells, end_job::end_job};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
@@ -40,5 +40,7 @@ pub async fn cancel_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<
         JobState::Queued | JobState::Running => {}
     }
     end_job(&tx, &job, &Ending::Canceled, &trace_context::current()).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    bells::silence(app, &job).await;
+    Ok(())
 }

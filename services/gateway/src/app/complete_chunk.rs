@@ -1,10 +1,11 @@
-//! A chunk is transcribed; the last one completes its job.
+//! A chunk is done; the last one completes its job. A long recording in parts is done once it is planned.
 
+use escriba_blobs::ObjectKey;
 use escriba_database::{
     DatabaseError, chunks,
     jobs::{self, Ending},
 };
-use escriba_domain::{ChunkState, Language, Warning};
+use escriba_domain::{ChunkKind, ChunkState, Language, Warning};
 use escriba_runtime::trace_context;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 /// What a worker says at the end of a chunk.
 #[derive(Debug)]
 pub struct ChunkEnd {
+    /// Of the recording; only who decoded it knows.
     pub audio_ms: u64,
     pub processing_ms: u64,
     pub language: Option<Language>,
@@ -31,6 +33,16 @@ pub async fn complete_chunk(app: &App, claimed: Claimed, end: ChunkEnd) -> Resul
     chunks::end(&tx, chunk.id, ChunkState::Completed).await?;
     jobs::add_processing(&tx, job.id, end.processing_ms).await?;
     job.processing_ms += end.processing_ms;
+    match chunk.kind {
+        ChunkKind::Whole => {
+            jobs::note_decoded(&tx, job.id, end.audio_ms, &end.warnings).await?;
+            (job.audio_ms, job.warnings) = (Some(end.audio_ms), end.warnings);
+        }
+        ChunkKind::Part => {
+            let rest_ms = chunk.end_ms.unwrap_or_default().saturating_sub(chunk.through_ms);
+            jobs::add_processed(&tx, job.id, rest_ms).await?;
+        }
+    }
     if job.spoken_language.is_none()
         && let Some(language) = end.language
     {
@@ -38,9 +50,14 @@ pub async fn complete_chunk(app: &App, claimed: Claimed, end: ChunkEnd) -> Resul
         job.spoken_language = Some(language);
     }
     if chunks::count_unfinished(&tx, job.id).await? == 0 {
-        let ending = Ending::Completed { audio_ms: end.audio_ms, warnings: end.warnings };
-        end_job(&tx, &job, &ending, &trace_context::current()).await?;
+        end_job(&tx, &job, &Ending::Completed, &trace_context::current()).await?;
     }
     tx.commit().await?;
+    if chunk.kind == ChunkKind::Part {
+        let speech = ObjectKey::Windows { workspace: job.workspace, job: job.id, chunk: chunk.id };
+        if let Err(error) = app.blobs.delete(speech).await {
+            tracing::warn!(%error, key = %speech, "the speech of a chunk that is done was left in storage");
+        }
+    }
     Ok(Held::Yes(()))
 }

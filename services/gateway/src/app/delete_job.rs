@@ -1,12 +1,12 @@
 //! Deletes a job with its transcript and its recording. A job that is being worked on is stopped by it.
 
 use escriba_blobs::ObjectKey;
-use escriba_database::{DatabaseError, jobs, media, outbox};
-use escriba_domain::{ErrorKind, JobId, WorkspaceId};
+use escriba_database::{DatabaseError, Transaction, chunks, jobs, media, outbox};
+use escriba_domain::{ErrorKind, JobId, MediaId, WorkspaceId};
 use escriba_events::{event_message, job_deleted};
 use escriba_runtime::trace_context;
 
-use super::App;
+use super::{App, bells};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
@@ -30,15 +30,29 @@ pub async fn delete_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<
     let tx = app.db.begin().await?;
     let job = jobs::lock(&tx, id).await?.filter(|job| job.workspace == workspace);
     let job = job.ok_or(DeleteError::NotFound(id))?;
-    jobs::delete(&tx, id).await?;
-    media::delete(&tx, job.media).await?;
-    let event = job_deleted(workspace, id);
-    outbox::append(&tx, event_message(&event, tx.now(), &trace_context::current())).await?;
+    let parts = chunks::unfinished_parts(&tx, id).await?;
+    delete_rows(&tx, workspace, id, job.media).await?;
     tx.commit().await?;
-    let key = ObjectKey::Media { workspace, media: job.media };
-    if let Err(error) = app.blobs.delete(key).await {
-        tracing::warn!(%error, %key, "a deleted job's recording was left in storage");
+    bells::silence(app, &job).await;
+    let speech = parts.into_iter().map(|chunk| ObjectKey::Windows { workspace, job: id, chunk });
+    for key in speech.chain([ObjectKey::Media { workspace, media: job.media }]) {
+        if let Err(error) = app.blobs.delete(key).await {
+            tracing::warn!(%error, %key, "an object of a deleted job was left in storage");
+        }
     }
     tracing::info!(job = %id, "deleted a job");
     Ok(())
+}
+
+/// The part of it that happens in a transaction, which holds the job's lock.
+pub(super) async fn delete_rows(
+    tx: &Transaction,
+    workspace: WorkspaceId,
+    id: JobId,
+    media: MediaId,
+) -> Result<(), DatabaseError> {
+    jobs::delete(tx, id).await?;
+    media::delete(tx, media).await?;
+    let event = job_deleted(workspace, id);
+    outbox::append(tx, event_message(&event, tx.now(), &trace_context::current())).await
 }

@@ -18,15 +18,15 @@ pub(super) async fn end_job(
     if !job.state.may_become(ending.state()) {
         return Ok(false);
     }
-    jobs::finish(tx, job.id, ending).await?;
+    jobs::finish(tx, job, ending).await?;
     let event = match ending {
-        Ending::Completed { audio_ms, warnings } => {
+        Ending::Completed => {
             let completion = Completion {
                 language: job.spoken_language.or(job.options.language),
-                audio_ms: *audio_ms,
+                audio_ms: job.audio_ms.unwrap_or_default(),
                 processing_ms: job.processing_ms,
                 segment_count: chunks::count_segments(tx, job.id).await?,
-                warnings: warnings.clone(),
+                warnings: job.warnings.clone(),
                 statistics: job.statistics,
             };
             job_completed(job.workspace, job.id, &completion)

@@ -4,12 +4,10 @@ use escriba_database::{
     DatabaseError, Transaction,
     chunks::{self, Chunk},
     jobs::{self, Job},
-    outbox,
 };
-use escriba_events::{WorkItem, work_message};
 
 use super::{
-    App,
+    App, bells,
     hold::{Claimed, Held, hold},
 };
 
@@ -29,14 +27,12 @@ pub async fn release_chunk(app: &App, claimed: Claimed, processing_ms: u64) -> R
 /// Queues the chunk again and rings for it.
 pub(super) async fn put_back(tx: &Transaction, job: &Job, chunk: &Chunk, attempt: u32) -> Result<(), DatabaseError> {
     chunks::requeue(tx, chunk, attempt).await?;
-    jobs::forget_time_left(tx, job.id).await?;
-    let item = WorkItem {
-        workspace_id: job.workspace,
-        job_id: job.id,
-        chunk_id: chunk.id,
-        lane: job.options.lane,
-        model: job.options.model.clone(),
-        ring: chunk.ring + 1,
-    };
-    outbox::append(tx, work_message(&item, &job.trace)).await
+    forget_time_left(tx, job).await?;
+    bells::ring(tx, &Chunk { ring: chunk.ring + 1, ..chunk.clone() }, &job.trace).await
+}
+
+/// While nobody works on a job, nobody knows how long it takes.
+pub(super) async fn forget_time_left(tx: &Transaction, job: &Job) -> Result<(), DatabaseError> {
+    let is_idle = chunks::sum_speed(tx, job.id).await? <= 0.0;
+    if is_idle { jobs::note_time_left(tx, job.id, None).await } else { Ok(()) }
 }

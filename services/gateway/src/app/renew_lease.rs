@@ -1,16 +1,18 @@
 //! A worker says how far it is: its lease is renewed, and the job's listeners hear of the progress.
 
 use escriba_database::{DatabaseError, chunks, jobs};
-use escriba_domain::{JobId, WorkspaceId};
+use escriba_domain::ChunkKind;
 
 use super::{
     App,
     hold::{Claimed, Held, LEASE_TIME, RECONNECT_TIME, hold},
+    tell_progress::{Told, tell_progress},
 };
 
 /// How far a worker is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
+    /// In the recording.
     pub processed_ms: u64,
     /// The length of the recording, once known.
     pub audio_ms: Option<u64>,
@@ -22,28 +24,26 @@ pub struct Progress {
 
 pub async fn renew_lease(app: &App, claimed: Claimed, progress: Progress) -> Result<Held<()>, DatabaseError> {
     let tx = app.db.begin().await?;
-    let job = match hold(&tx, claimed).await? {
-        Held::Yes((job, _)) => job,
+    let (job, chunk) = match hold(&tx, claimed).await? {
+        Held::Yes(held) => held,
         Held::No(lost) => return Ok(Held::No(lost)),
     };
     chunks::renew(&tx, claimed.chunk, LEASE_TIME).await?;
-    let Progress { processed_ms, audio_ms, time_left_ms, .. } = progress;
-    jobs::note_progress(&tx, job.id, jobs::Progress { processed_ms, audio_ms, time_left_ms }).await?;
+    let Progress { processed_ms, audio_ms, speed, time_left_ms } = progress;
+    let is_alone = chunk.kind == ChunkKind::Whole && chunk.part_count == 0;
+    if is_alone {
+        jobs::note_progress(&tx, job.id, jobs::Progress { processed_ms, audio_ms, time_left_ms }).await?;
+    } else if chunk.kind == ChunkKind::Whole
+        && let Some(audio_ms) = audio_ms.filter(|_| audio_ms != job.audio_ms)
+    {
+        // How far a job in parts is, is what its parts have committed.
+        jobs::note_length(&tx, job.id, audio_ms).await?;
+    }
     tx.commit().await?;
-    tell(app, job.workspace, job.id, progress).await;
+    if is_alone {
+        tell_progress(app, &job, Told { processed_ms, audio_ms, speed, time_left_ms }).await;
+    }
     Ok(Held::Yes(()))
-}
-
-async fn tell(app: &App, workspace: WorkspaceId, job: JobId, progress: Progress) {
-    let message = escriba_events::v1::JobProgress {
-        workspace_id: workspace.to_string(),
-        job_id: job.to_string(),
-        processed_ms: progress.processed_ms,
-        audio_ms: progress.audio_ms.unwrap_or(0),
-        speed: progress.speed,
-        time_left_ms: progress.time_left_ms,
-    };
-    app.messaging.tell_progress(workspace, job, &message).await;
 }
 
 /// The worker's stream broke without an end: the chunk waits only a little for it to come back.

@@ -1,37 +1,20 @@
 //! Finds chunks whose worker has fallen silent, and rings for them again. Any number of gateways may do this at once:
 //! the row's lock lets only one of them act.
 
-use std::time::Duration;
-
 use escriba_database::{
     DatabaseError,
     chunks::{self, Chunk},
     jobs::{self, Ending},
 };
 use escriba_domain::{ChunkState, FailureCode, MAX_ATTEMPTS};
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    App,
+    App, bells,
     end_job::{end_job, failure},
     release_chunk::put_back,
 };
 
-const EVERY: Duration = Duration::from_secs(5);
 const BATCH: u64 = 100;
-
-/// Looks at regular intervals until shutdown.
-pub async fn run_until(app: &App, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = requeue_silent(app).await {
-            tracing::warn!(%error, "silent workers could not be looked for");
-        }
-    }
-}
 
 /// Puts every chunk with an expired lease back, or fails its job after the last attempt.
 pub async fn requeue_silent(app: &App) -> Result<(), DatabaseError> {
@@ -55,10 +38,15 @@ async fn requeue(app: &App, seen: &Chunk) -> Result<(), DatabaseError> {
         return Ok(());
     }
     tracing::warn!(job = %job.id, chunk = %chunk.id, attempt = chunk.attempt, "a worker has fallen silent");
-    if chunk.attempt >= MAX_ATTEMPTS {
+    let is_poison = chunk.attempt >= MAX_ATTEMPTS;
+    if is_poison {
         end_job(&tx, &job, &Ending::Failed(failure(FailureCode::WorkerCrashed)), &job.trace).await?;
     } else {
         put_back(&tx, &job, &chunk, chunk.attempt).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    if is_poison {
+        bells::silence(app, &job).await;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
-use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
+use escriba_database::{DatabaseError, chunks, jobs, media, outbox, queues};
 use escriba_domain::{
     ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
 };
@@ -101,10 +101,10 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
     let tx = app.db.begin().await?;
     media::insert(&tx, &recording).await?;
     jobs::insert(&tx, &job).await?;
-    let chunk_id = chunks::insert_whole(&tx, job.id).await?;
+    let chunk_id = chunks::insert_whole(&tx, &job).await?;
 
     let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
-    let event = job_queued(job.workspace, job.id, queued, &job.options);
+    let event = job_queued(job.workspace, job.id, queued, &job.options, 1);
     outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
@@ -115,6 +115,7 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         ring: 1,
     };
     outbox::append(&tx, work_message(&item, &trace)).await?;
+    queues::admit(&tx, job.workspace, item.lane, &item.model).await?;
     tx.commit().await?;
     tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
     metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use escriba_database::{DatabaseError, jobs::Failure};
-use escriba_domain::{ErrorKind, Language};
+use escriba_blobs::ObjectKey;
+use escriba_database::{
+    DatabaseError,
+    chunks::{Chunk, NewPart},
+    jobs::{Failure, Job},
+};
+use escriba_domain::{ChunkKind, ErrorKind, Language};
 use escriba_events::{channels_to_proto, segment_from_proto, statistics_from_proto, task_to_proto, warning_from_proto};
-use escriba_proto::v1::{self, Directive, directive::Body, refused::Reason};
+use escriba_proto::v1::{self, Directive, directive::Body, proceed::Source, refused::Reason};
 use tonic::Status;
 
 use crate::app::{
@@ -14,12 +19,14 @@ use crate::app::{
     complete_chunk::ChunkEnd,
     fail_chunk::ChunkFailure,
     hold::{LEASE_TIME, Lost},
+    plan_part::PlannedPart,
 };
 
-pub(super) fn proceed(grant: &Grant, media_key: String) -> Directive {
-    let options = &grant.job.options;
+pub(super) fn proceed(grant: &Grant) -> Directive {
+    let Grant { job, chunk, .. } = grant;
+    let options = &job.options;
     // A recording that changes its language is not held to the one it began with.
-    let settled = grant.job.spoken_language.filter(|_| !options.multilingual);
+    let settled = job.spoken_language.filter(|_| !options.multilingual);
     let language = settled.or(options.language);
     directive(Body::Proceed(v1::Proceed {
         lease: grant.lease,
@@ -37,11 +44,28 @@ pub(super) fn proceed(grant: &Grant, media_key: String) -> Directive {
             word_timestamps: options.word_timestamps,
             given_language: options.language.map(code).unwrap_or_default(),
         }),
-        media_key,
-        media_bytes: grant.job.media_bytes,
-        resume_ms: grant.resume_ms,
-        next_index: grant.next_index,
+        resume_ms: chunk.through_ms,
+        next_index: chunk.segment_count,
+        job_id: job.id.to_string(),
+        chunk_id: chunk.id.to_string(),
+        workspace_id: job.workspace.to_string(),
+        source: Some(source(job, chunk)),
     }))
+}
+
+fn source(job: &Job, chunk: &Chunk) -> Source {
+    match chunk.kind {
+        ChunkKind::Whole => Source::Recording(v1::Recording {
+            media_key: ObjectKey::Media { workspace: job.workspace, media: job.media }.to_string(),
+            media_bytes: job.media_bytes,
+            planned_parts: chunk.part_count,
+        }),
+        ChunkKind::Part => Source::Part(v1::Part {
+            speech_key: ObjectKey::Windows { workspace: job.workspace, job: job.id, chunk: chunk.id }.to_string(),
+            start_ms: chunk.start_ms,
+            end_ms: chunk.end_ms.unwrap_or_default(),
+        }),
+    }
 }
 
 pub(super) fn committed() -> Directive {
@@ -59,13 +83,26 @@ pub(super) fn lost(lost: Lost) -> Directive {
     })
 }
 
-pub(super) fn finished(segments: v1::Segments) -> Finished {
+pub(super) fn finished(segments: v1::Segments, speed: Option<f64>) -> Finished {
     Finished {
         segments: segments.segments.into_iter().map(segment_from_proto).collect(),
         through_ms: segments.through_ms,
         language: segments.language.parse().ok(),
         statistics: segments.statistics.map(statistics_from_proto).unwrap_or_default(),
+        speed,
     }
+}
+
+/// `None` when the ids in it are none.
+pub(super) fn planned_part(planned: &v1::PartPlanned) -> Option<PlannedPart> {
+    let part = NewPart {
+        id: planned.chunk_id.parse().ok()?,
+        position: planned.position,
+        start_ms: planned.start_ms,
+        end_ms: planned.end_ms,
+        work_ms: planned.work_ms,
+    };
+    Some(PlannedPart { part, language: planned.language.parse().ok() })
 }
 
 pub(super) fn chunk_end(done: v1::ChunkDone) -> ChunkEnd {

@@ -2,14 +2,14 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
-use escriba_blobs::ObjectKey;
-use escriba_database::DatabaseError;
+use escriba_database::{DatabaseError, within_reason};
+use escriba_events::lane_from_proto;
 use escriba_proto::v1::{self, Directive, Report, refused::Reason, report::Body};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::directives::{chunk_end, chunk_failure, committed, finished, lost, proceed, refused, status};
+use super::directives::{chunk_end, chunk_failure, committed, finished, lost, planned_part, proceed, refused, status};
 use crate::app::{
     App,
     claim_chunk::{Claim, ClaimRequest, claim_chunk},
@@ -18,6 +18,7 @@ use crate::app::{
     fail_chunk::fail_chunk,
     hold::{Claimed, Held},
     pace::Pace,
+    plan_part::plan_part,
     release_chunk::release_chunk,
     renew_lease::{Progress, renew_lease, shorten_lease},
 };
@@ -54,7 +55,7 @@ impl Session {
                 }
             };
             let Ok(Some(report)) = report else { break };
-            match self.take(report).await {
+            match within_reason(self.take(report)).await {
                 Ok(Step::Continue(())) => {}
                 Ok(Step::Break(())) => {
                     self.held = None;
@@ -67,7 +68,7 @@ impl Session {
             }
         }
         if let Some(holding) = self.held
-            && let Err(error) = shorten_lease(&self.app, holding.claimed).await
+            && let Err(error) = within_reason(shorten_lease(&self.app, holding.claimed)).await
         {
             tracing::warn!(%error, "a broken report stream was not noted; the lease runs out by itself");
         }
@@ -107,7 +108,15 @@ impl Session {
             }
             Body::Segments(segments) => {
                 holding.pace.end_window(segments.through_ms, Instant::now());
-                let held = commit_segments(&app, claimed, finished(segments)).await?;
+                let held = commit_segments(&app, claimed, finished(segments, holding.pace.speed())).await?;
+                Ok(self.committed(held, Step::Continue(())).await)
+            }
+            Body::PartPlanned(planned) => {
+                let Some(part) = planned_part(&planned) else {
+                    self.answer(Err(Status::invalid_argument("the part's id is not a UUID"))).await;
+                    return Ok(Step::Break(()));
+                };
+                let held = plan_part(&app, claimed, part).await?;
                 Ok(self.committed(held, Step::Continue(())).await)
             }
             Body::Done(done) => {
@@ -126,20 +135,24 @@ impl Session {
     }
 
     async fn claim(&mut self, claim: v1::Claim, resumed_lease: u64) -> Result<Step, DatabaseError> {
-        let (Ok(job), Ok(chunk)) = (claim.job_id.parse(), claim.chunk_id.parse()) else {
-            self.answer(Err(Status::invalid_argument("the claim's ids are not UUIDs"))).await;
+        let Some(request) = claim_request(claim, resumed_lease) else {
+            self.answer(Err(Status::invalid_argument("the claim names no job, chunk, lane and model"))).await;
             return Ok(Step::Break(()));
         };
-        let request = ClaimRequest { job, chunk, worker_id: claim.worker_id, resumed_lease };
         match claim_chunk(&self.app, &request).await? {
             Claim::Granted(grant) => {
+                let claimed = Claimed { job: grant.job.id, chunk: grant.chunk.id, lease: grant.lease };
                 self.held = Some(Holding {
-                    claimed: Claimed { job, chunk, lease: grant.lease },
-                    pace: Pace::resuming_at(grant.resume_ms),
+                    claimed,
+                    pace: Pace::resuming_at(grant.chunk.through_ms),
                     audio_ms: grant.job.audio_ms,
                 });
-                let key = ObjectKey::Media { workspace: grant.job.workspace, media: grant.job.media };
-                self.answer(Ok(proceed(&grant, key.to_string()))).await;
+                self.answer(Ok(proceed(&grant))).await;
+                if self.directives.is_closed() && resumed_lease == 0 {
+                    // It gave this gateway up and claims elsewhere; what nobody has begun is nobody's attempt.
+                    release_chunk(&self.app, claimed, 0).await?;
+                    return Ok(Step::Break(()));
+                }
                 Ok(Step::Continue(()))
             }
             Claim::Over => Ok(self.end(refused(Reason::Over)).await),
@@ -166,6 +179,18 @@ impl Session {
     async fn answer(&self, answer: Result<Directive, Status>) {
         self.directives.send(answer).await.ok();
     }
+}
+
+/// `None` when something in it cannot be read.
+fn claim_request(claim: v1::Claim, resumed_lease: u64) -> Option<ClaimRequest> {
+    Some(ClaimRequest {
+        job: claim.job_id.parse().ok()?,
+        chunk: claim.chunk_id.parse().ok()?,
+        lane: lane_from_proto(claim.lane())?,
+        model: claim.model.parse().ok()?,
+        worker_id: claim.worker_id,
+        resumed_lease,
+    })
 }
 
 impl Holding {

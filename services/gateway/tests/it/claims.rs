@@ -4,7 +4,7 @@ use escriba_database::transcripts;
 use escriba_domain::{ChunkId, ChunkState, JobId};
 use escriba_events::WorkItem;
 use escriba_gateway::app::hold::LEASE_TIME;
-use escriba_proto::v1::{Channels, Report, directive::Body as Answer, refused::Reason};
+use escriba_proto::v1::{Channels, Report, directive::Body as Answer, proceed::Source, refused::Reason};
 use escriba_test_support::{eventually, segment};
 use futures_util::StreamExt;
 use tonic::Code;
@@ -25,13 +25,18 @@ async fn a_claim_is_answered_with_all_a_worker_needs() {
         let item = gateway.submit_form(form).await;
         let mut worker = Worker::claim(gateway, &item).await;
         let proceed = worker.proceed.clone();
-        assert_eq!((proceed.lease, proceed.resume_ms, proceed.next_index, proceed.media_bytes), (1, 0, 0, 5));
+        assert_eq!((proceed.lease, proceed.resume_ms, proceed.next_index), (1, 0, 0));
+        let Some(Source::Recording(recording)) = proceed.source else { panic!("it is the whole recording") };
+        assert_eq!((recording.media_bytes, recording.planned_parts), (5, 0));
+        let ids = (proceed.workspace_id, proceed.job_id, proceed.chunk_id);
+        let rung_for = [gateway.workspace.to_string(), item.job_id.to_string(), item.chunk_id.to_string()];
+        assert_eq!(<[String; 3]>::from(ids), rung_for);
         assert_eq!(u128::from(proceed.lease_ms), LEASE_TIME.as_millis());
         let options = proceed.options.unwrap();
         assert_eq!((options.language.as_str(), options.model.as_str()), ("es", "base"));
         assert_eq!((options.prompt.as_str(), options.word_timestamps), ("nombres", true));
         assert_eq!((options.channels(), options.audio_track.as_str()), (Channels::Mix, ""));
-        assert!(gateway.folder().join("media-store").join(&proceed.media_key).is_file());
+        assert!(gateway.folder().join("media-store").join(&recording.media_key).is_file());
         assert_eq!(gateway.job(item.job_id).await["state"], "running");
 
         worker.report(progress(1_000, 4_000)).await;
@@ -79,7 +84,7 @@ async fn a_second_worker_is_refused_while_the_first_lives() {
     on_each_engine(async |gateway| {
         let item = gateway.submit().await;
         let mut worker = Worker::claim(gateway, &item).await;
-        assert_eq!(refusal(gateway, &item, 0).await, Reason::Held);
+        assert_eq!(refusal(gateway, &item, 0).await, Reason::Over, "nothing else waits");
         assert_eq!(refusal(gateway, &item, 77).await, Reason::Held, "a lease nobody gave");
         worker.commit(done(1_000)).await;
         assert_eq!(refusal(gateway, &item, 0).await, Reason::Over);
@@ -190,7 +195,7 @@ async fn reports_out_of_order_are_refused_with_a_reason() {
         for unknown in
             [WorkItem { job_id: JobId::new(), ..item.clone() }, WorkItem { chunk_id: ChunkId::new(), ..item.clone() }]
         {
-            assert_eq!(refusal(gateway, &unknown, 0).await, Reason::Over);
+            assert_eq!(refusal(gateway, &unknown, 1).await, Reason::Over, "there is no such lease");
         }
         assert_eq!(gateway.chunk(item.chunk_id).await.state, ChunkState::Queued);
     })

@@ -1,6 +1,9 @@
 //! Workers that die, fail or stop: the chunk goes to another, resumes where it stood, and is not tried for ever.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use escriba_database::jobs;
 use escriba_domain::{ChunkState, FailureCode};
 use escriba_events::{JobEvent, WorkItem};
 use escriba_gateway::app::hold::RECONNECT_TIME;
@@ -9,7 +12,7 @@ use escriba_test_support::{eventually, segment};
 
 use crate::{
     stack::{Gateway, on_each_engine},
-    worker::{Worker, done, failed, refusal, released, segments},
+    worker::{ReportStream, Worker, claim, done, failed, refusal, released, segments},
 };
 
 /// The worker is gone and its lease has run out: the next work item for its chunk.
@@ -102,7 +105,11 @@ async fn a_fault_of_the_worker_is_tried_again_until_the_attempts_are_used_up() {
         let mut item = gateway.submit().await;
         for ring in 2..=3 {
             Worker::claim(gateway, &item).await.commit(failed("model_unavailable", true)).await;
-            assert_eq!(gateway.chunk(item.chunk_id).await.state, ChunkState::Queued);
+            let chunk = gateway.chunk(item.chunk_id).await;
+            assert_eq!(chunk.state, ChunkState::Queued);
+            assert!(chunk.ready_at > Some(gateway.db.now().await.unwrap()), "it is put off for a while");
+            assert_eq!(refusal(gateway, &item, 0).await, Reason::Over);
+            gateway.end_pause(item.chunk_id).await;
             item = gateway.doorbell().await;
             assert_eq!(item.ring, ring);
         }
@@ -131,6 +138,36 @@ async fn a_chunk_handed_back_does_not_count_as_an_attempt() {
         assert_eq!(worker.proceed.lease, 5, "each claim has a lease of its own all the same");
         worker.commit(done(1_000)).await;
         assert_eq!(gateway.job(item.job_id).await["state"], "completed");
+    })
+    .await;
+}
+
+/// Long enough for bytes to get from one process of this machine to another.
+const ON_THE_WAY: Duration = Duration::from_millis(500);
+
+/// Somebody keeps the gateway from the job meanwhile.
+async fn claim_and_give_up(gateway: &Gateway, item: &WorkItem) {
+    let tx = gateway.db.begin().await.unwrap();
+    jobs::lock(&tx, item.job_id).await.unwrap();
+    let stream = ReportStream::open(gateway).await;
+    stream.reports.send(claim(item, 0)).await.unwrap();
+    tokio::time::sleep(ON_THE_WAY).await;
+    drop(stream);
+    tokio::time::sleep(ON_THE_WAY).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_is_granted_when_nobody_waits_for_it_any_more_is_no_attempt() {
+    on_each_engine(async |gateway| {
+        let item = gateway.submit().await;
+        claim_and_give_up(gateway, &item).await;
+        let again = gateway.doorbell().await;
+        assert_eq!(again, WorkItem { ring: 2, ..item.clone() });
+        let chunk = gateway.chunk(item.chunk_id).await;
+        assert_eq!((chunk.state, chunk.attempt, chunk.lease), (ChunkState::Queued, 0, 1));
+        let mut worker = Worker::claim(gateway, &again).await;
+        worker.commit(done(1_000)).await;
+        assert_eq!(gateway.chunk(item.chunk_id).await.attempt, 1);
     })
     .await;
 }

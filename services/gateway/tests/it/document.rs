@@ -71,7 +71,17 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             }
             assert!(has_own_example(&document, operation), "{name} shows no example of success");
         }
-        let expected = ["cancelJob", "createJob", "deleteJob", "followJob", "getJob", "getTranscript", "listJobs"];
+        let expected = [
+            "cancelJob",
+            "createJob",
+            "deleteJob",
+            "followJob",
+            "getJob",
+            "getQueue",
+            "getTranscript",
+            "listJobs",
+            "retryJob",
+        ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     })
     .await;

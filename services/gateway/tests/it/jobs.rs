@@ -39,7 +39,9 @@ async fn jobs_are_listed_newest_first_page_by_page() {
         assert_eq!((third.as_slice(), cursor), (&ids[4..], None));
 
         let _worker = Worker::claim(gateway, &newest).await;
-        assert_eq!(list(gateway, "?state=running").await.0, [newest.job_id.to_string()]);
+        let oldest = ids.pop().unwrap();
+        ids.insert(0, newest.job_id.to_string());
+        assert_eq!(list(gateway, "?state=running").await.0, [oldest], "the first come was the first served");
         assert_eq!(list(gateway, "?state=queued").await.0, ids);
         assert!(list(gateway, "?state=failed").await.0.is_empty());
     })
@@ -132,8 +134,8 @@ async fn a_job_that_is_over_cannot_be_canceled() {
 #[tokio::test]
 async fn deleting_a_job_takes_everything_of_it_along_and_says_so() {
     on_each_engine(async |gateway| {
-        let kept = gateway.submit().await;
         let item = gateway.submit().await;
+        let kept = gateway.submit().await;
         let mut worker = Worker::claim(gateway, &item).await;
         worker.commit(segments(&[segment(0), segment(1)], 4_000)).await;
         assert_eq!(gateway.stored_files(), 2);
@@ -148,7 +150,7 @@ async fn deleting_a_job_takes_everything_of_it_along_and_says_so() {
         assert_eq!(transcripts::segments(&gateway.db, item.job_id).count().await, 0);
 
         assert!(matches!(worker.ask(progress(5_000, 0)).await, Answer::Cancel(_)), "its worker stops");
-        assert_eq!(refusal(gateway, &item, 0).await, Reason::Over);
+        assert_eq!(refusal(gateway, &item, worker.proceed.lease).await, Reason::Over);
         let names = gateway.event_names_until(item.job_id, "deleted").await;
         assert_eq!(names, ["queued", "started", "segments_added", "deleted"]);
         assert_eq!(gateway.job(kept.job_id).await["state"], "queued");

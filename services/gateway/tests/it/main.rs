@@ -2,13 +2,18 @@
 //! transcriber is played by the tests: `worker.rs` speaks the report protocol as one would.
 
 mod access;
+mod admin;
 mod claims;
 mod deaths;
 mod document;
 mod events;
+mod housekeeping;
 mod jobs;
 mod outages;
+mod parts;
+mod retry;
 mod segments;
+mod sharing;
 mod stack;
 mod uploads;
 mod worker;

@@ -1,7 +1,11 @@
 //! A running gateway and everything around it, one for each engine a test runs on. It ends each test by looking
 //! whether any work is left over.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
 use escriba_database::{
@@ -9,7 +13,7 @@ use escriba_database::{
     chunks::{self, Chunk},
     outbox,
 };
-use escriba_domain::{ChunkId, JobId, WorkspaceId};
+use escriba_domain::{ChunkId, JobId, Lane, WorkspaceId};
 use escriba_events::{JobEvent, WORK, WorkItem};
 use escriba_gateway::{config::Config, service};
 use escriba_messaging::{Messaging, Settlement, WorkHandler, WorkRunner};
@@ -63,6 +67,15 @@ impl WorkHandler for Doorbells {
     }
 }
 
+fn start_runner(
+    messaging: &Messaging,
+    sender: mpsc::UnboundedSender<WorkItem>,
+    ringing: &CancellationToken,
+) -> JoinHandle<()> {
+    let runner = WorkRunner::new(messaging.clone(), vec!["base".parse().unwrap()], 1);
+    tokio::spawn(runner.run(Doorbells(sender), ringing.clone()))
+}
+
 /// Runs a test on a gateway over each engine, side by side.
 pub(crate) async fn on_each_engine(test: impl AsyncFn(&mut Gateway)) {
     let runs = databases().into_iter().map(async |database| {
@@ -88,8 +101,7 @@ impl Gateway {
         drop(tx);
         let (sender, doorbells) = mpsc::unbounded_channel();
         let ringing = CancellationToken::new();
-        let runner = WorkRunner { messaging: messaging.clone(), models: vec!["base".parse().unwrap()], slots: 1 };
-        let runner = tokio::spawn(runner.run(Doorbells(sender), ringing.clone()));
+        let runner = start_runner(&messaging, sender, &ringing);
         let http = Client::new();
         Self { db, messaging, nats, key, workspace, database, folder, http, process, doorbells, ringing, runner }
     }
@@ -130,6 +142,18 @@ impl Gateway {
 
     pub(crate) const fn http_port(&self) -> u16 {
         self.process.http_port
+    }
+
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.folder.path().join("media-store")
+    }
+
+    pub(crate) fn storage_url(&self) -> String {
+        format!("file://{}", self.storage().display())
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -175,6 +199,39 @@ impl Gateway {
         item
     }
 
+    /// Leaves work items on the queue until [`Self::resume_doorbells`].
+    pub(crate) async fn pause_doorbells(&mut self) {
+        self.ringing.cancel();
+        (&mut self.runner).await.unwrap();
+    }
+
+    /// Takes work items off the queue again, and forgets those that came meanwhile.
+    pub(crate) async fn resume_doorbells(&mut self) {
+        self.ringing = CancellationToken::new();
+        let (sender, doorbells) = mpsc::unbounded_channel();
+        self.runner = start_runner(&self.messaging, sender, &self.ringing);
+        self.no_work_is_left().await;
+        self.doorbells = doorbells;
+        while self.doorbells.try_recv().is_ok() {}
+    }
+
+    /// Uploads a small recording and leaves its work item on the queue; this is a copy of it.
+    pub(crate) async fn submit_silently(&self) -> WorkItem {
+        let response = self.post_form(recording()).await;
+        let job: Value = response.json().await.unwrap();
+        let waiting = chunks::waiting(&self.db, Lane::Interactive, &"base".parse().unwrap(), (0, 1)).await.unwrap();
+        let chunk = waiting.first().unwrap();
+        assert_eq!(job["id"], chunk.job.to_string());
+        WorkItem {
+            workspace_id: chunk.workspace,
+            job_id: chunk.job,
+            chunk_id: chunk.id,
+            lane: chunk.lane,
+            model: chunk.model.clone(),
+            ring: chunk.ring,
+        }
+    }
+
     /// The next work item on the queue.
     pub(crate) async fn doorbell(&mut self) -> WorkItem {
         tokio::time::timeout(PATIENCE, self.doorbells.recv()).await.expect("a work item comes").unwrap()
@@ -182,7 +239,7 @@ impl Gateway {
 
     /// The files in storage, whole or not.
     pub(crate) fn stored_files(&self) -> usize {
-        count_files(&self.folder.path().join("media-store"))
+        count_files(&self.storage())
     }
 
     pub(crate) async fn chunk(&self, id: ChunkId) -> Chunk {
@@ -194,6 +251,14 @@ impl Gateway {
     pub(crate) async fn expire_lease(&self, id: ChunkId) {
         let tx = self.db.begin().await.unwrap();
         chunks::renew(&tx, id, Duration::ZERO).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// As if a chunk that was put off had waited long enough.
+    pub(crate) async fn end_pause(&self, id: ChunkId) {
+        let tx = self.db.begin().await.unwrap();
+        let chunk = chunks::lock(&tx, id).await.unwrap().unwrap();
+        chunks::delay(&tx, &chunk, chunk.attempt, Duration::ZERO).await.unwrap();
         tx.commit().await.unwrap();
     }
 

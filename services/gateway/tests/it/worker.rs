@@ -1,10 +1,10 @@
 //! A transcriber's side of the report protocol, one report at a time.
 
-use escriba_domain::Segment;
+use escriba_domain::{ChunkId, Segment};
 use escriba_events::{WorkItem, segment_to_proto};
 use escriba_proto::v1::{
-    ChunkDone, ChunkFailed, ChunkReleased, Claim, Directive, Plan, Proceed, Progress, Report, Segments, Statistics,
-    Warning, directive::Body as Answer, refused::Reason, report::Body,
+    ChunkDone, ChunkFailed, ChunkReleased, Claim, Directive, PartPlanned, Plan, Proceed, Progress, Report, Segments,
+    Statistics, Warning, directive::Body as Answer, refused::Reason, report::Body,
     transcription_reports_client::TranscriptionReportsClient,
 };
 use escriba_test_support::PATIENCE;
@@ -115,12 +115,14 @@ pub(crate) fn claim(item: &WorkItem, lease: u64) -> Report {
         chunk_id: item.chunk_id.to_string(),
         worker_id: "worker-1".to_owned(),
         version: "0.1.0".to_owned(),
+        lane: escriba_events::lane_to_proto(item.lane).into(),
+        model: item.model.to_string(),
     };
     Report { body: Some(Body::Claim(claim)), lease }
 }
 
 pub(crate) fn plan(audio_ms: u64) -> Body {
-    Body::Plan(Plan { audio_ms })
+    Body::Plan(Plan { audio_ms, in_parts: false })
 }
 
 pub(crate) fn progress(processed_ms: u64, audio_ms: u64) -> Body {
@@ -151,6 +153,19 @@ pub(crate) fn failed(code: &str, retryable: bool) -> Body {
         message: "A sentence for a person.".to_owned(),
         retryable,
         processing_ms: 20,
+    })
+}
+
+/// The nth part, ten seconds each.
+pub(crate) fn part(id: ChunkId, position: u32) -> Body {
+    let start_ms = u64::from(position - 1) * 10_000;
+    Body::PartPlanned(PartPlanned {
+        chunk_id: id.to_string(),
+        position,
+        start_ms,
+        end_ms: start_ms + 10_000,
+        work_ms: 8_000,
+        language: "en".to_owned(),
     })
 }
 
