@@ -14,7 +14,7 @@ use escriba_domain::{ModelName, Task};
 use escriba_transcriber::{
     media::{DecodeCommand, DecodeRequest, DecoderPool},
     openmp,
-    speech::{Device, Engine, Event, Models, ModelsSettings, Plan, RecognizeOptions, Weights, run},
+    speech::{self, Device, Engine, Event, Models, ModelsSettings, Plan, RecognizeOptions, Weights, listen},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -87,12 +87,13 @@ async fn transcribe(
         prompt: None,
         word_timestamps: arguments.words,
     };
-    let plan = Plan { options, multilingual: false, resume_ms: 0, next_index: 0 };
+    let plan = Plan { options, multilingual: false, resume_ms: 0, until_ms: u64::MAX, next_index: 0 };
     let (sender, mut events) = mpsc::channel(16);
     let cancel = Arc::default();
     let decoders = decoders.clone();
     let open = move || decoders.decode(&file, &DecodeRequest::default());
-    let running = run(open, engine, plan, &cancel, sender);
+    let running =
+        async { speech::transcribe(listen(open, &plan, &cancel).await?, engine, plan, &cancel, sender).await };
     let listening = async {
         let mut segments = Vec::new();
         let mut took = escriba_domain::Statistics::default();

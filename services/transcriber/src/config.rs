@@ -20,9 +20,9 @@ pub struct Config {
     #[arg(long, env = "STORAGE_URL")]
     pub storage_url: String,
 
-    /// Where a gateway takes reports.
-    #[arg(long, env = "REPORTS_URL", default_value = "http://127.0.0.1:50051")]
-    pub reports_url: String,
+    /// Where gateways take reports, separated by commas. Any one will do: when it is away, another is tried.
+    #[arg(long = "reports-url", env = "REPORTS_URL", default_value = "http://127.0.0.1:50051", value_delimiter = ',')]
+    pub reports_urls: Vec<String>,
 
     /// The model to serve.
     #[arg(long, env = "WHISPER_MODEL", default_value = "base")]
@@ -65,6 +65,11 @@ pub struct Config {
     /// Recordings with more hours of sound are refused.
     #[arg(long, env = "MAX_AUDIO_HOURS", default_value_t = 24)]
     pub max_audio_hours: u64,
+
+    /// Recordings of more than twice so many seconds are cut into chunks with about so much speech, which transcribers
+    /// share.
+    #[arg(long, env = "CHUNK_SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub chunk_seconds: u64,
 
     /// Address for health checks and metrics.
     #[arg(long, env = "TRANSCRIBER_INTERNAL_ADDR", default_value = "127.0.0.1:9103")]

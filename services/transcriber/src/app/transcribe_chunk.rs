@@ -2,34 +2,31 @@
 //! gateway has committed the end.
 
 use std::{
-    ops::ControlFlow,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use escriba_blobs::BlobStore;
-use escriba_domain::{ModelName, Task};
-use escriba_events::{WorkItem, channels_from_proto, segment_to_proto, statistics_to_proto, task_from_proto};
+use escriba_domain::ModelName;
+use escriba_events::{WorkItem, lane_to_proto, segment_to_proto, statistics_to_proto};
 use escriba_messaging::Settlement;
 use escriba_proto::v1::{self, Claim, Proceed, refused::Reason, report};
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
-    fetch_media::fetch_media,
-    verdict::{Verdict, of_fetch, of_model, of_run},
+    speeds::{Lap, Speeds},
+    verdict::Verdict,
+    work::{self, TROUBLE_PAUSE, Work, elapsed},
 };
 use crate::{
-    clients::reports::{Attempt, Claimed, Reports, Word, may_pass},
-    media::{DecodeRequest, DecoderPool},
-    speech::{self, Event, Models, Plan, RecognizeOptions},
+    clients::reports::{Attempt, Claimed, Reports, Word},
+    media::DecoderPool,
+    speech::{Event, Models},
 };
 
 /// Progress is told this often, and so a cancellation is heard of this soon.
@@ -37,11 +34,11 @@ const TELL_EVERY: Duration = Duration::from_millis(400);
 /// Finished windows that may wait for a gateway before recognition waits too.
 const MAX_UNCOMMITTED: usize = 256;
 const EVENTS_AHEAD: usize = 16;
-/// Between a failure of something this worker needs and the next try.
-const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 const HELD_PAUSE: Duration = Duration::from_secs(20);
-/// How long a stopping worker waits for its hand-back to be committed.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stopping worker waits for the answer to a claim, so that it can hand back what it gets.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it then waits for its last reports to be committed.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Everything an attempt needs.
 #[derive(Debug)]
@@ -52,7 +49,10 @@ pub(crate) struct Transcriber {
     pub(crate) decoders: Arc<DecoderPool>,
     /// Longer recordings are refused.
     pub(crate) max_audio_ms: u64,
+    /// Longer recordings are cut into chunks of about so much speech.
+    pub(crate) chunk_ms: u64,
     pub(crate) worker_id: String,
+    pub(crate) speeds: Arc<Speeds>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -73,14 +73,20 @@ impl Transcriber {
             chunk_id: item.chunk_id.to_string(),
             worker_id: self.worker_id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            lane: lane_to_proto(item.lane).into(),
+            model: item.model.to_string(),
         };
-        let (attempt, proceed) = match self.reports.claim(claim).await {
+        let claimed = tokio::select! {
+            claimed = self.reports.claim(claim) => claimed,
+            () = self.stopping_for(CLAIM_PATIENCE) => return Settlement::Again(Duration::ZERO),
+        };
+        let (attempt, proceed) = match claimed {
             Ok(Claimed::Granted(granted)) => *granted,
             Ok(Claimed::Refused(Reason::Held)) => return Settlement::Again(HELD_PAUSE),
             Ok(Claimed::Refused(_)) => return Settlement::Done,
             Err(status) => {
                 tracing::warn!(reason = status.message(), "a chunk could not be claimed; it will be tried again");
-                tokio::time::sleep(TROUBLE_PAUSE).await;
+                timeout(TROUBLE_PAUSE, self.shutdown.cancelled()).await.ok();
                 return Settlement::Again(TROUBLE_PAUSE);
             }
         };
@@ -98,76 +104,33 @@ impl Transcriber {
         }
     }
 
-    async fn work(
-        &self,
-        proceed: Proceed,
-        model: &ModelName,
-        (cancel, given_up): (Arc<AtomicBool>, CancellationToken),
-        events: mpsc::Sender<Event>,
-    ) -> Verdict {
-        let started = Instant::now();
-        let elapsed = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let fetched = tokio::select! {
-            fetched = fetch_media(&self.blobs, &proceed.media_key) => fetched,
-            () = given_up.cancelled() => return Verdict::Canceled,
-        };
-        let file = match fetched {
-            Ok(file) => file,
-            Err(error) => {
-                let verdict = of_fetch(&error, elapsed());
-                if matches!(verdict, Verdict::Trouble) {
-                    timeout(TROUBLE_PAUSE, given_up.cancelled()).await.ok();
-                }
-                return verdict;
-            }
-        };
-        let borrowed = tokio::select! {
-            borrowed = self.models.borrow(model) => borrowed,
-            () = given_up.cancelled() => return Verdict::Canceled,
-        };
-        let engine = match borrowed {
-            Ok(engine) => engine,
-            Err(error) => return of_model(&error, elapsed()),
-        };
-        let (decoders, request, stop) = (self.decoders.clone(), self.decode_request(&proceed), cancel.clone());
-        let watch =
-            move |_| if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let open = move || decoders.decode_watched(&file, &request, watch);
-        let ended = speech::run(open, &engine, plan(&proceed), &cancel, events).await;
-        of_run(ended, elapsed())
-    }
-
-    fn decode_request(&self, proceed: &Proceed) -> DecodeRequest {
-        let options = proceed.options.clone().unwrap_or_default();
-        DecodeRequest {
-            channels: channels_from_proto(options.channels()),
-            track: options.audio_track.parse().ok(),
-            language: options.given_language.parse().ok(),
-            max_audio_ms: self.max_audio_ms,
-        }
+    /// Ends so long after this worker was told to stop.
+    async fn stopping_for(&self, time: Duration) {
+        self.shutdown.cancelled().await;
+        sleep(time).await;
     }
 }
 
 /// The reporting side of an attempt.
 struct Run {
     attempt: Attempt,
-    /// Stops decoding and recognition, and what comes before them.
-    cancel: Arc<AtomicBool>,
-    given_up: CancellationToken,
+    stop: work::Stop,
     progress: v1::Progress,
     started: Instant,
+    lap: Lap,
 }
 
 impl Run {
     fn new(attempt: Attempt, proceed: &Proceed) -> Self {
         let progress = v1::Progress { processed_ms: proceed.resume_ms, audio_ms: 0 };
-        Self { attempt, cancel: Arc::default(), given_up: CancellationToken::new(), progress, started: Instant::now() }
+        let lap = Lap::begin(proceed.resume_ms);
+        Self { attempt, stop: work::Stop::default(), progress, started: Instant::now(), lap }
     }
 
     /// Runs the work beside the reporting, until the gateway has committed how it ended.
     async fn drive(&mut self, transcriber: &Transcriber, proceed: Proceed, model: &ModelName) -> Result<(), Stop> {
         let (sender, mut events) = mpsc::channel(EVENTS_AHEAD);
-        let work = transcriber.work(proceed, model, (self.cancel.clone(), self.given_up.clone()), sender);
+        let work = Work { transcriber, proceed, model, stop: self.stop.clone(), events: sender }.run();
         tokio::pin!(work);
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -176,13 +139,17 @@ impl Run {
             let room = self.attempt.uncommitted() < MAX_UNCOMMITTED;
             let step = tokio::select! {
                 event = events.recv(), if room => match event {
-                    Some(event) => { self.report(event).await; Ok(()) }
+                    Some(event) => {
+                        self.measure(&event, &transcriber.speeds, model);
+                        self.report(event);
+                        Ok(())
+                    }
                     // All events are reported, and the work is over or nearly so.
                     None if verdict.is_some() => break None,
                     None => { verdict = Some((&mut work).await); break None }
                 },
                 ended = &mut work, if verdict.is_none() => { verdict = Some(ended); Ok(()) }
-                heard = self.attempt.next_word() => self.hear(heard, &transcriber.shutdown).await,
+                heard = self.attempt.next_word() => goes_on(heard),
                 _ = ticks.tick() => { self.attempt.tell(report::Body::Progress(self.progress)); Ok(()) }
                 () = transcriber.shutdown.cancelled() => Err(Stop::Shutdown),
             };
@@ -191,11 +158,10 @@ impl Run {
             }
         };
         if let Some(stop) = stop {
-            self.given_up.cancel();
-            self.cancel.store(true, Ordering::Relaxed);
+            self.stop.now();
             events.close();
             if matches!(stop, Stop::Shutdown) {
-                self.release(&transcriber.shutdown).await;
+                self.release().await;
             }
             // The next chunk is taken only once this one has let go of the engine.
             if verdict.is_none() {
@@ -211,11 +177,34 @@ impl Run {
         }
     }
 
-    async fn report(&mut self, event: Event) {
+    fn measure(&mut self, event: &Event, speeds: &Speeds, model: &ModelName) {
         match event {
-            Event::Info { audio_ms } => {
+            // What comes before recognition is no measure of it.
+            Event::Info { .. } => self.lap = Lap::begin(self.progress.processed_ms),
+            Event::Window { through_ms, .. } => {
+                let (audio_ms, took) = self.lap.reach(*through_ms);
+                speeds.note(model, audio_ms, took);
+            }
+            Event::Progress { .. } | Event::Part { .. } => {}
+        }
+    }
+
+    fn report(&mut self, event: Event) {
+        match event {
+            Event::Info { audio_ms, in_parts } => {
                 self.progress.audio_ms = audio_ms.unwrap_or(0);
-                self.attempt.tell(report::Body::Plan(v1::Plan { audio_ms: self.progress.audio_ms }));
+                self.attempt.tell(report::Body::Plan(v1::Plan { audio_ms: self.progress.audio_ms, in_parts }));
+            }
+            Event::Part { part, id, language } => {
+                let planned = v1::PartPlanned {
+                    chunk_id: id.to_string(),
+                    position: part.position,
+                    start_ms: part.start_ms,
+                    end_ms: part.end_ms,
+                    work_ms: part.work_ms,
+                    language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
+                };
+                self.attempt.commit(report::Body::PartPlanned(planned));
             }
             Event::Progress { processed_ms, audio_ms } => {
                 self.progress = v1::Progress { processed_ms, audio_ms: audio_ms.unwrap_or(0) };
@@ -228,43 +217,34 @@ impl Run {
                     language: language.map(|language| language.code().to_owned()).unwrap_or_default(),
                     statistics: Some(statistics_to_proto(&statistics)),
                 };
-                self.attempt.commit(report::Body::Segments(segments)).await;
+                self.attempt.commit(report::Body::Segments(segments));
             }
         }
     }
 
-    async fn hear(&mut self, word: Result<Word, Status>, shutdown: &CancellationToken) -> Result<(), Stop> {
-        match word {
-            Ok(Word::Committed) => Ok(()),
-            Ok(Word::Cancel | Word::Superseded) => Err(Stop::Lost),
-            Err(status) if may_pass(&status) => {
-                let reconnected = tokio::select! {
-                    reconnected = self.attempt.reconnect() => reconnected,
-                    () = shutdown.cancelled() => return Err(Stop::Shutdown),
-                };
-                match reconnected {
-                    Ok(true) => Ok(()),
-                    Ok(false) => Err(Stop::Lost),
-                    Err(status) => Err(Stop::Broken(status)),
-                }
-            }
-            Err(status) => Err(Stop::Broken(status)),
-        }
-    }
-
-    /// Says how it ended, and waits until that and everything before it is committed.
+    /// Says how it ended, and waits until that and everything before it is committed; only for a while when this worker
+    /// is told to stop.
     async fn end(&mut self, body: report::Body, shutdown: &CancellationToken) -> Result<(), Stop> {
-        self.attempt.commit(body).await;
+        self.attempt.commit(body);
+        tokio::select! {
+            ended = self.all_committed() => return ended,
+            () = shutdown.cancelled() => {}
+        }
+        self.attempt.hurry();
+        timeout(RELEASE_PATIENCE, self.all_committed()).await.unwrap_or(Err(Stop::Shutdown))
+    }
+
+    async fn all_committed(&mut self) -> Result<(), Stop> {
         while self.attempt.uncommitted() > 0 {
-            let word = self.attempt.next_word().await;
-            self.hear(word, shutdown).await?;
+            goes_on(self.attempt.next_word().await)?;
         }
         Ok(())
     }
 
-    async fn release(&mut self, shutdown: &CancellationToken) {
-        let body = self.released();
-        if let Ok(Ok(())) = timeout(RELEASE_PATIENCE, self.end(body, shutdown)).await {
+    async fn release(&mut self) {
+        self.attempt.hurry();
+        self.attempt.commit(self.released());
+        if let Ok(Ok(())) = timeout(RELEASE_PATIENCE, self.all_committed()).await {
             tracing::info!("the chunk was handed back");
         } else {
             tracing::warn!("the chunk could not be handed back; its lease runs out by itself");
@@ -272,31 +252,15 @@ impl Run {
     }
 
     fn released(&self) -> report::Body {
-        let processing_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        report::Body::Released(v1::ChunkReleased { processing_ms })
+        report::Body::Released(v1::ChunkReleased { processing_ms: elapsed(self.started) })
     }
 }
 
-/// What the gateway asks for, as the speech pipeline understands it.
-fn plan(proceed: &Proceed) -> Plan {
-    let options = proceed.options.clone().unwrap_or_default();
-    Plan {
-        multilingual: options.multilingual,
-        resume_ms: proceed.resume_ms,
-        next_index: proceed.next_index,
-        options: RecognizeOptions {
-            language: options.language.parse().ok(),
-            languages: options.languages.iter().filter_map(|code| code.parse().ok()).collect(),
-            task: task_from_proto(options.task()).unwrap_or(Task::Transcribe),
-            prompt: prompt(&options),
-            word_timestamps: options.word_timestamps,
-        },
+/// What a gateway's word means for the attempt.
+fn goes_on(word: Result<Word, Status>) -> Result<(), Stop> {
+    match word {
+        Ok(Word::Committed) => Ok(()),
+        Ok(Word::Cancel | Word::Superseded) => Err(Stop::Lost),
+        Err(status) => Err(Stop::Broken(status)),
     }
-}
-
-/// The prompt with the hotwords before it: what comes last weighs most.
-fn prompt(options: &v1::Options) -> Option<String> {
-    let hotwords = options.hotwords.join(", ");
-    let parts: Vec<_> = [hotwords, options.prompt.clone()].into_iter().filter(|part| !part.is_empty()).collect();
-    Some(parts.join(". ")).filter(|prompt| !prompt.is_empty())
 }

@@ -47,7 +47,8 @@ pub(crate) fn of_fetch(error: &FetchError, processing_ms: u64) -> Verdict {
         FetchError::Storage(escriba_blobs::BlobError::NotFound(_)) => {
             Verdict::Failed(chunk_failed(FailureCode::MediaMissing, false, processing_ms))
         }
-        FetchError::Key(_) => {
+        FetchError::GivenUp => Verdict::Canceled,
+        FetchError::NoSource | FetchError::Key(_) | FetchError::Id(_) | FetchError::Garbled(_) => {
             tracing::error!(%error, "a recording could not be fetched");
             Verdict::Failed(chunk_failed(FailureCode::Internal, false, processing_ms))
         }

@@ -13,9 +13,12 @@ use tokio::sync::oneshot;
 
 use super::{
     model::{Model, ModelError},
-    recognizer::{RecognizeError, RecognizeOptions, Recognized, Recognizer},
+    recognizer::{RecognizeError, RecognizeOptions, Recognized},
     windower::Window,
 };
+
+/// What a thread of an engine does with a task, computing with so many threads.
+type Hear = Box<dyn FnMut(&Task, usize) -> Result<Recognized, RecognizeError> + Send>;
 
 /// Why there is no such engine.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +59,10 @@ struct Tasks {
 }
 
 #[derive(Debug)]
-struct Task {
-    window: Window,
-    options: Arc<RecognizeOptions>,
-    cancel: Arc<AtomicBool>,
+pub(super) struct Task {
+    pub(super) window: Window,
+    pub(super) options: Arc<RecognizeOptions>,
+    pub(super) cancel: Arc<AtomicBool>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -67,12 +70,26 @@ impl Engine {
     /// Makes so many recognisers, each with memory of its own, and their threads. `processors` is what they may compute
     /// with in all.
     pub fn start(model: &Model, slots: usize, processors: usize) -> Result<Self, EngineError> {
+        Self::of_slots(slots, processors, || {
+            let mut recognizer = model.recognizer()?;
+            Ok(Box::new(move |task: &Task, threads| {
+                recognizer.recognize(&task.window, &task.options, threads, &task.cancel)
+            }))
+        })
+    }
+
+    /// The threads of an engine, each with a slot that `slot` makes.
+    pub(super) fn of_slots(
+        slots: usize,
+        processors: usize,
+        slot: impl Fn() -> Result<Hear, EngineError>,
+    ) -> Result<Self, EngineError> {
         let queue = Arc::new(Queue { tasks: Mutex::default(), changed: Condvar::new(), slots, processors });
         let mut engine = Self { queue: queue.clone(), threads: Vec::with_capacity(slots) };
         for number in 0..slots {
-            let mut recognizer = model.recognizer()?;
+            let mut hear = slot()?;
             let queue = queue.clone();
-            let run = move || queue.serve(&mut recognizer);
+            let run = move || queue.serve(&mut hear);
             engine.threads.push(thread::Builder::new().name(format!("recognize-{number}")).spawn(run)?);
         }
         Ok(engine)
@@ -97,6 +114,13 @@ impl Engine {
     }
 }
 
+#[cfg(feature = "simulated")]
+impl Task {
+    pub(super) fn is_canceled(&self) -> bool {
+        self.cancel.load(std::sync::atomic::Ordering::Relaxed) || self.answer.is_closed()
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.queue.lock().closed = true;
@@ -109,14 +133,13 @@ impl Drop for Engine {
 }
 
 impl Queue {
-    fn serve(&self, recognizer: &mut Recognizer) {
+    fn serve(&self, hear: &mut Hear) {
         while let Some((task, threads)) = self.next() {
             let _busy = Busy(self);
-            let Task { window, options, cancel, answer } = task;
             // Nobody waits for the window of an attempt that was given up.
-            if !answer.is_closed() {
-                let text = recognizer.recognize(&window, &options, threads, &cancel);
-                answer.send(Answer { window, text }).ok();
+            if !task.answer.is_closed() {
+                let text = hear(&task, threads);
+                task.answer.send(Answer { window: task.window, text }).ok();
             }
         }
     }

@@ -23,6 +23,7 @@ pub(super) struct Placed {
 
 pub(super) struct Merge {
     resume_ms: u64,
+    until_ms: u64,
     /// No window that is still to be found starts before this.
     searched_ms: u64,
     /// Where the windows that are being recognised start.
@@ -33,9 +34,10 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    /// Everything that starts before `resume_ms` was given out by an earlier attempt.
-    pub(super) fn new(resume_ms: u64) -> Self {
-        Self { resume_ms, searched_ms: 0, expected: Vec::new(), held: Vec::new(), has_news: false }
+    /// What starts before `resume_ms` was given out by an earlier attempt or another part, and what starts at `until_ms`
+    /// or later is for the next part.
+    pub(super) fn new(resume_ms: u64, until_ms: u64) -> Self {
+        Self { resume_ms, until_ms, searched_ms: 0, expected: Vec::new(), held: Vec::new(), has_news: false }
     }
 
     /// A window is going to be recognised; no later one starts before `searched_ms`.
@@ -55,7 +57,8 @@ impl Merge {
         }
         self.has_news = true;
         let (language, window_end_ms) = (text.language.language, window.end_ms);
-        let new = text.segments.into_iter().filter(|segment| segment.start_ms >= self.resume_ms);
+        let ours = self.resume_ms..self.until_ms;
+        let new = text.segments.into_iter().filter(|segment| ours.contains(&segment.start_ms));
         self.held.extend(new.map(|segment| Placed { segment, channel, language, window_end_ms }));
     }
 
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_segment_waits_for_the_other_channel_to_catch_up() {
-        let (mut merge, left, right) = (Merge::new(0), window(0, 9_000), window(4_000, 6_000));
+        let (mut merge, left, right) = (Merge::new(0, u64::MAX), window(0, 9_000), window(4_000, 6_000));
         merge.expect(&left, 0);
         merge.take(&left, Some(1), text(&[0, 5_000]));
         assert!(ready(&mut merge).is_empty(), "the other channel may have spoken first");
@@ -123,18 +126,30 @@ mod tests {
 
     #[test]
     fn what_is_final_before_a_window_in_flight_is_given_out() {
-        let (mut merge, first, second) = (Merge::new(0), window(0, 9_000), window(7_000, 8_000));
+        let (mut merge, first, second) = (Merge::new(0, u64::MAX), window(0, 9_000), window(7_000, 8_000));
         merge.expect(&first, 7_000);
         merge.expect(&second, 12_000);
         merge.take(&first, Some(1), text(&[0, 8_000]));
         assert_eq!((ready(&mut merge), merge.settled_ms()), (vec![0], 7_000));
 
         // A successor resumes there, and hears the first window again.
-        let mut resumed = Merge::new(7_000);
+        let mut resumed = Merge::new(7_000, u64::MAX);
         resumed.expect(&first, 7_000);
         resumed.expect(&second, 12_000);
         resumed.take(&first, Some(1), text(&[0, 8_000]));
         resumed.take(&second, Some(2), text(&[7_500]));
         assert_eq!(ready(&mut resumed), [7_500, 8_000]);
+    }
+
+    #[test]
+    fn a_window_across_a_cut_is_heard_by_both_parts_and_each_segment_given_by_one() {
+        let across = window(3_000, 9_000);
+        let heard_by = |mut part: Merge| {
+            part.expect(&across, 9_000);
+            part.take(&across, Some(1), text(&[3_000, 4_900, 5_000, 7_000]));
+            ready(&mut part)
+        };
+        assert_eq!(heard_by(Merge::new(0, 5_000)), [3_000, 4_900]);
+        assert_eq!(heard_by(Merge::new(5_000, u64::MAX)), [5_000, 7_000]);
     }
 }

@@ -99,6 +99,24 @@ impl Models {
         Self(Arc::new(shared))
     }
 
+    /// These engines and no others, in place of models: nothing is ever loaded, and none of them is let go.
+    #[cfg(feature = "simulated")]
+    pub(super) fn of_engines(engines: impl IntoIterator<Item = (ModelName, Engine)>) -> Self {
+        let engines = engines
+            .into_iter()
+            .map(|(name, engine)| (name, Loaded { engine: Arc::new(engine), bytes: 0, last_used: Instant::now() }));
+        let settings = ModelsSettings {
+            dir: PathBuf::new(),
+            device: Device::Cpu,
+            weights: Weights::Full,
+            slots: 0,
+            processors: 0,
+            keep_alive: None,
+            memory_bytes: 0,
+        };
+        Self(Arc::new(Shared { settings, loaded: Mutex::new(engines.collect()), returned: Arc::default() }))
+    }
+
     /// The model, loaded if need be. Waits while models in use leave no room for it.
     pub async fn borrow(&self, name: &ModelName) -> Result<Borrowed, ModelsError> {
         loop {

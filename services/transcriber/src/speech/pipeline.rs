@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use escriba_domain::{Language, Segment, Statistics, WarningCode};
+use escriba_domain::{ChunkId, Language, Segment, Statistics, WarningCode};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use tokio::sync::mpsc;
 
@@ -15,8 +15,10 @@ use super::{
     engine::{Answer, Engine},
     languages::Poll,
     merge::{Merge, Placed},
+    parts::PartSpan,
     recognizer::{RecognizeError, RecognizeOptions, Recognized},
     search::{Found, Search, Searched},
+    stored::StoredWindow,
     windower::{Packing, Window},
 };
 use crate::media::{DecodeError, DecodeSummary, Decoder};
@@ -33,6 +35,8 @@ pub struct Plan {
     pub multilingual: bool,
     /// Everything before this is committed; 0 at first.
     pub resume_ms: u64,
+    /// Segments that start here or later are another's; `u64::MAX` for a whole recording.
+    pub until_ms: u64,
     /// The number of the next segment.
     pub next_index: u32,
 }
@@ -43,6 +47,8 @@ pub enum Event {
     /// First of all: what the recording's header says of its length.
     Info {
         audio_ms: Option<u64>,
+        /// It is planned in parts instead of being transcribed.
+        in_parts: bool,
     },
     Progress {
         processed_ms: u64,
@@ -56,6 +62,13 @@ pub enum Event {
         language: Option<Language>,
         /// Of these windows.
         statistics: Statistics,
+    },
+    /// The speech of a part is stored.
+    Part {
+        part: PartSpan,
+        id: ChunkId,
+        /// Once it is settled.
+        language: Option<Language>,
     },
 }
 
@@ -90,24 +103,65 @@ impl From<RecognizeError> for PipelineError {
     }
 }
 
-/// Transcribes what the decoder gives that `open` makes. Ends when done, failed or `cancel` is set. Waits while nobody
-/// takes `events`.
-pub async fn run(
+/// A recording that is being decoded and searched for speech.
+pub struct Listening {
+    /// What its header says of its length.
+    pub audio_ms: Option<u64>,
+    pub(super) found: mpsc::Receiver<Searched>,
+}
+
+/// Opens the decoder that `open` makes, and waits until it knows the recording. It goes on until its end, until `cancel`
+/// is set, or until nobody takes what is found.
+pub async fn listen(
     open: impl FnOnce() -> Result<Decoder, DecodeError> + Send + 'static,
-    engine: &Engine,
-    plan: Plan,
+    plan: &Plan,
     cancel: &Arc<AtomicBool>,
-    events: mpsc::Sender<Event>,
-) -> Result<Outcome, PipelineError> {
-    let (found, windows) = mpsc::channel(AHEAD);
+) -> Result<Listening, PipelineError> {
+    let (sender, mut found) = mpsc::channel(AHEAD);
     let packing = if plan.multilingual { Packing::Apart } else { Packing::Full };
     let search = Search { packing, resume_ms: plan.resume_ms };
     let stop = cancel.clone();
     thread::Builder::new()
         .name("decode".to_owned())
-        .spawn(move || search.run(open, &stop, &found))
+        .spawn(move || search.run(open, &stop, &sender))
         .map_err(DecodeError::Io)?;
-    Run::new(engine, plan, cancel.clone(), events).drive(windows).await
+    match found.recv().await {
+        Some(Ok(Found::Info { audio_ms })) => Ok(Listening { audio_ms, found }),
+        Some(Err(error)) => Err(error),
+        _ => Err(PipelineError::Canceled),
+    }
+}
+
+/// The same for speech that was found before: its windows by their start, up to `end_ms` in the recording.
+pub fn listen_again(windows: Vec<StoredWindow>, resume_ms: u64, end_ms: u64) -> Listening {
+    let (sender, found) = mpsc::channel(windows.len() + 1);
+    let starts: Vec<u64> = windows.iter().map(|stored| stored.window.start_ms).collect();
+    let said = windows.into_iter().enumerate().filter(|(_, stored)| stored.window.end_ms > resume_ms);
+    let said = said.map(|(place, StoredWindow { window, channel })| Found::Window {
+        window,
+        channel,
+        searched_ms: starts.get(place + 1).copied().unwrap_or(end_ms),
+    });
+    let end = Found::End(DecodeSummary { audio_ms: end_ms, warnings: Vec::new() });
+    for news in said.chain([end]) {
+        // There is room for all of it.
+        sender.try_send(Ok(news)).ok();
+    }
+    Listening { audio_ms: None, found }
+}
+
+/// Transcribes what is heard. Ends when done, failed or `cancel` is set. Waits while nobody takes `events`.
+pub async fn transcribe(
+    listening: Listening,
+    engine: &Engine,
+    plan: Plan,
+    cancel: &Arc<AtomicBool>,
+    events: mpsc::Sender<Event>,
+) -> Result<Outcome, PipelineError> {
+    let mut run = Run::new(engine, plan, cancel.clone(), events);
+    run.audio_ms = listening.audio_ms;
+    run.say(Event::Info { audio_ms: listening.audio_ms, in_parts: false }).await;
+    run.drive(listening.found).await
 }
 
 /// What is known of the language.
@@ -170,7 +224,7 @@ impl<'a> Run<'a> {
             events,
             options: Arc::new(plan.options),
             language,
-            merge: Merge::new(plan.resume_ms),
+            merge: Merge::new(plan.resume_ms, plan.until_ms),
             statistics: Statistics::default(),
             next_index: plan.next_index,
             audio_ms: None,
@@ -188,10 +242,7 @@ impl<'a> Run<'a> {
                 Some((channel, answer)) = in_flight.next() => self.take(channel, answer).await?,
                 news = found.recv(), if end.is_none() && in_flight.len() < most => {
                     match news.unwrap_or(Err(PipelineError::Canceled))? {
-                        Found::Info { audio_ms } => {
-                            self.audio_ms = audio_ms;
-                            self.say(Event::Info { audio_ms }).await;
-                        }
+                        Found::Info { audio_ms } => self.audio_ms = audio_ms,
                         Found::Window { window, channel, searched_ms } => {
                             self.merge.expect(&window, searched_ms);
                             let answer = engine.recognize(window, self.options.clone(), self.cancel.clone());

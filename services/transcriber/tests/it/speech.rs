@@ -13,7 +13,7 @@ use std::{
 use escriba_domain::{Language, Segment, Task};
 use escriba_transcriber::{
     media::{DecodeError, DecodeRequest},
-    speech::{Event, Outcome, Packing, PipelineError, Plan, RecognizeOptions, Window, Windower, run},
+    speech::{self, Event, Outcome, Packing, PipelineError, Plan, RecognizeOptions, Window, Windower, listen},
 };
 
 use tokio::sync::mpsc;
@@ -86,7 +86,7 @@ fn options(language: Option<&str>) -> RecognizeOptions {
 }
 
 pub(crate) fn plan(language: Option<&str>) -> Plan {
-    Plan { options: options(language), multilingual: false, resume_ms: 0, next_index: 0 }
+    Plan { options: options(language), multilingual: false, resume_ms: 0, until_ms: u64::MAX, next_index: 0 }
 }
 
 pub(crate) struct Transcript {
@@ -143,7 +143,8 @@ async fn attempt(
     let file = File::open(path).unwrap();
     let open = move || decoders().decode(&file, &request);
     let (sender, mut receiver) = mpsc::channel(4);
-    let running = run(open, engine().await, plan, cancel, sender);
+    let engine = engine().await;
+    let running = async { speech::transcribe(listen(open, &plan, cancel).await?, engine, plan, cancel, sender).await };
     let listening = async {
         let mut events = Vec::new();
         while let Some(event) = receiver.recv().await {
@@ -243,7 +244,7 @@ async fn progress_is_told_through_silence_and_ends_at_the_end() {
     let studio = Studio::new();
     let path = studio.record("-f lavfi -i anullsrc=r=16000:cl=mono:d=65", "silence.flac");
     let transcript = transcribe(&path, plan(None)).await;
-    assert_eq!(transcript.events[0], Event::Info { audio_ms: Some(65_000) });
+    assert_eq!(transcript.events[0], Event::Info { audio_ms: Some(65_000), in_parts: false });
     let told: Vec<_> = transcript
         .events
         .iter()
@@ -283,7 +284,9 @@ async fn a_decoder_that_dies_half_way_fails_the_run() {
     let command = impostor(&studio, &script, Duration::from_mins(1));
     let (sender, _receiver) = mpsc::channel(16);
     let open = move || open_with(command, Path::new("/dev/null"));
-    let outcome = run(open, engine().await, plan(None), &Arc::default(), sender).await;
+    let (plan, cancel) = (plan(None), Arc::default());
+    let heard = listen(open, &plan, &cancel).await.unwrap();
+    let outcome = speech::transcribe(heard, engine().await, plan, &cancel, sender).await;
     assert!(matches!(outcome, Err(PipelineError::Decode(DecodeError::Crashed { .. }))), "{outcome:?}");
 }
 
