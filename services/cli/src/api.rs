@@ -4,6 +4,7 @@
 pub(crate) mod events;
 pub(crate) mod jobs;
 mod problem;
+pub(crate) mod queue;
 pub(crate) mod upload;
 
 use std::{error::Error, fmt, time::Duration};

@@ -4,6 +4,7 @@
 pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod models;
+pub(crate) mod queue;
 pub(crate) mod server;
 pub(crate) mod transcribe;
 pub(crate) mod up;
@@ -38,8 +39,10 @@ enum Command {
     Up(Box<up::UpArgs>),
     /// Send recordings to Escriba and get their text.
     Transcribe(transcribe::TranscribeArgs),
-    /// List, show, cancel and delete jobs.
+    /// List, show, cancel, retry and delete jobs.
     Jobs(jobs::JobsArgs),
+    /// Show what waits and who works.
+    Queue(queue::QueueArgs),
     /// List and fetch speech models.
     Models(models::ModelsArgs),
     /// Check this machine and say what is missing and how to get it.
@@ -51,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Up(args) => up::run(*args).await,
         Command::Transcribe(args) => transcribe::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Queue(args) => queue::run(args).await,
         Command::Models(args) => models::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
     }

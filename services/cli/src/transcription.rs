@@ -6,7 +6,7 @@ mod outputs;
 mod progress;
 mod remarks;
 
-pub(crate) use progress::{length, roughly};
+pub(crate) use progress::{length, roughly, waiting};
 
 use std::{
     path::{Path, PathBuf},

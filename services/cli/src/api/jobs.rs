@@ -33,6 +33,11 @@ pub(crate) struct Job {
     #[serde(default)]
     pub(crate) progress: Option<Progress>,
     #[serde(default)]
+    pub(crate) chunks: Option<Chunks>,
+    /// While it waits, and not in lists.
+    #[serde(default)]
+    pub(crate) queue: Option<Place>,
+    #[serde(default)]
     pub(crate) language: Option<String>,
     #[serde(default)]
     pub(crate) error: Option<Remark>,
@@ -54,6 +59,26 @@ pub(crate) struct Progress {
     /// Seconds, while the server can tell.
     #[serde(default)]
     pub(crate) time_left: Option<f64>,
+}
+
+/// The pieces a job is worked on in. A long recording has many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Chunks {
+    pub(crate) total: u64,
+    pub(crate) waiting: u64,
+    pub(crate) running: u64,
+    pub(crate) completed: u64,
+}
+
+/// Where a job stands in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// 1 is next.
+    pub(crate) position: u64,
+    /// Seconds until it is transcribed, while the server can tell.
+    #[serde(default)]
+    pub(crate) time_to_completion: Option<f64>,
 }
 
 /// What recognition took, and what it left out of the transcript.
@@ -145,6 +170,11 @@ impl Client {
     pub(crate) async fn cancel(&self, id: JobId) -> Result<(), ApiError> {
         let request = self.request(Method::POST, &format!("{}/cancel", job_path(id)))?;
         self.send(request.timeout(ANSWER_TIMEOUT)).await.map(drop)
+    }
+
+    /// Runs a failed or canceled job again.
+    pub(crate) async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
+        self.ask(self.request(Method::POST, &format!("{}/retry", job_path(id)))?).await
     }
 
     /// Removes the job with its recording and its transcript.

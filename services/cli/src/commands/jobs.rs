@@ -1,4 +1,4 @@
-//! `escriba jobs`: looking at a server's jobs and ending them. One request or two a command; the work is the
+//! `escriba jobs`: looking at a server's jobs, ending them and running them again. One request or two a command; the work is the
 //! server's.
 
 use std::{
@@ -11,8 +11,8 @@ use escriba_domain::{JobId, JobState};
 
 use super::server::ServerArgs;
 use crate::{
-    api::jobs::{Format, Job},
-    transcription::{length, roughly},
+    api::jobs::{Chunks, Format, Job},
+    transcription::{length, roughly, waiting},
 };
 
 #[derive(Debug, Args)]
@@ -31,6 +31,8 @@ enum JobsCommand {
     Show(ShowArgs),
     /// Stop a job that is not finished.
     Cancel { id: JobId },
+    /// Run a failed or canceled job again; what is transcribed is kept.
+    Retry { id: JobId },
     /// Remove a job, its recording and its transcript.
     Delete { id: JobId },
     /// Print a job's transcript.
@@ -81,6 +83,10 @@ pub(crate) async fn run(args: JobsArgs) -> anyhow::Result<ExitCode> {
             client.cancel(id).await?;
             eprintln!("Job {id} will be canceled.");
         }
+        JobsCommand::Retry { id } => {
+            let job = client.retry(id).await?;
+            eprintln!("Job {id} is {} again.", job.state);
+        }
         JobsCommand::Delete { id } => {
             client.delete(id).await?;
             eprintln!("Job {id} was deleted.");
@@ -91,7 +97,7 @@ pub(crate) async fn run(args: JobsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+pub(super) fn print_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }
@@ -114,6 +120,8 @@ fn print_job(out: &mut impl Write, job: &Job) -> io::Result<()> {
         ("Job", Some(job.id.to_string())),
         ("File", job.file_name.clone()),
         ("State", Some(state(job))),
+        ("Queue", job.queue.map(waiting)),
+        ("Chunks", job.chunks.map(counted)),
         ("Error", job.error.as_ref().map(|error| format!("{} ({})", error.message, error.code))),
         ("Length", job.duration.map(length)),
         ("Done", job.progress.map(|progress| length(progress.processed))),
@@ -136,6 +144,12 @@ fn print_job(out: &mut impl Write, job: &Job) -> io::Result<()> {
     Ok(())
 }
 
+/// `24: 12 waiting, 3 running, 9 completed`.
+fn counted(chunks: Chunks) -> String {
+    let Chunks { total, waiting, running, completed } = chunks;
+    format!("{total}: {waiting} waiting, {running} running, {completed} completed")
+}
+
 /// `running 42%` while it is under way.
 fn state(job: &Job) -> String {
     let ratio = job.progress.and_then(|progress| progress.ratio).filter(|_| job.state == JobState::Running);
@@ -143,7 +157,7 @@ fn state(job: &Job) -> String {
 }
 
 /// An RFC 3339 time, which the API gives in UTC, to the second.
-fn moment(text: &str) -> String {
+pub(super) fn moment(text: &str) -> String {
     text.chars().take("2026-01-31T12:00:00".len()).collect::<String>().replacen('T', " ", 1)
 }
 
@@ -165,6 +179,18 @@ mod tests {
         let fields: Vec<_> = line.split("  ").map(str::trim).filter(|field| !field.is_empty()).collect();
         let id = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
         assert_eq!(fields, [id, "running 42%", "2026-01-31 12:00:00", "1 min 20 s", "-", "talk.mp3"]);
+    }
+
+    #[test]
+    fn a_waiting_job_says_when_its_turn_comes() {
+        let queued = job(r#"{"id":"019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f","state":"queued",
+            "queue":{"position":3,"time_to_completion":41.0},
+            "chunks":{"total":5,"waiting":3,"running":0,"completed":2}}"#);
+        let mut out = Vec::new();
+        print_job(&mut out, &queued).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(shown.contains("Queue     waiting, place 3 (about 40 s)\n"), "{shown}");
+        assert!(shown.contains("Chunks    5: 3 waiting, 0 running, 2 completed\n"), "{shown}");
     }
 
     #[test]

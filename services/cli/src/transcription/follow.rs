@@ -1,7 +1,7 @@
 //! Following a job to its end over connections that may break. The event stream is for progress; when it ends
 //! without saying how the job ended, the job itself is asked. It must not give up while there is hope.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use escriba_domain::{JobId, JobState};
 use futures_util::StreamExt;
@@ -18,6 +18,8 @@ use crate::api::{
 const SILENCE: Duration = Duration::from_secs(45);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two looks at the job, for what no event tells: its place in the queue, and how many work on it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A server that cannot be reached for so long will not come back by itself. The job goes on there.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -31,6 +33,23 @@ pub(super) enum Ending {
 }
 
 pub(super) async fn to_the_end(client: &Client, job: JobId, progress: &FileProgress) -> Result<Ending, ApiError> {
+    tokio::select! {
+        ending = follow(client, job, progress) => ending,
+        never = keep_looking(client, job, progress) => match never {},
+    }
+}
+
+/// A look that fails is no matter: the next one may not.
+async fn keep_looking(client: &Client, job: JobId, progress: &FileProgress) -> Infallible {
+    loop {
+        time::sleep(LOOK_EVERY).await;
+        if let Ok(job) = client.job(job).await {
+            progress.looked_at(&job);
+        }
+    }
+}
+
+async fn follow(client: &Client, job: JobId, progress: &FileProgress) -> Result<Ending, ApiError> {
     let mut last_id = None;
     let mut pause = FIRST_PAUSE;
     let mut last_contact = Instant::now();

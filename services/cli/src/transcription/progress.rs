@@ -11,7 +11,10 @@ use indicatif::{BinaryBytes, ProgressBar};
 
 use super::remarks;
 use crate::{
-    api::{events, jobs::Job},
+    api::{
+        events,
+        jobs::{Chunks, Job, Place},
+    },
     screen::Screen,
 };
 
@@ -27,12 +30,15 @@ pub(super) struct FileProgress {
     name: String,
     bar: ProgressBar,
     last_line: Arc<Mutex<Option<Instant>>>,
+    /// As of the last look at the job.
+    chunks: Arc<Mutex<Chunks>>,
 }
 
 impl FileProgress {
     pub(super) fn new(screen: &Screen, file: &Path) -> Self {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        Self { bar: screen.bar(&name), screen: screen.clone(), name, last_line: Arc::default() }
+        let bar = screen.bar(&name);
+        Self { bar, screen: screen.clone(), name, last_line: Arc::default(), chunks: Arc::default() }
     }
 
     pub(super) fn uploading(&self, sent: u64, size: u64) {
@@ -50,7 +56,16 @@ impl FileProgress {
 
     pub(super) fn transcribing(&self, progress: events::Progress) {
         let ratio = progress.duration.filter(|duration| *duration > 0.0).map(|duration| progress.processed / duration);
-        self.show(ratio.unwrap_or(0.0), &describe(progress));
+        let chunks = *self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        self.show(ratio.unwrap_or(0.0), &format!("{}{}", describe(progress), shared(chunks)));
+    }
+
+    /// What the job itself says, and its events do not.
+    pub(super) fn looked_at(&self, job: &Job) {
+        *self.chunks.lock().unwrap_or_else(PoisonError::into_inner) = job.chunks.unwrap_or_default();
+        if let Some(place) = job.queue {
+            self.show(0.0, &waiting(place));
+        }
     }
 
     pub(super) fn out_of_touch(&self) {
@@ -91,6 +106,18 @@ impl FileProgress {
         }
         due
     }
+}
+
+/// `waiting, place 3 (about 40 s)`, with the time until it is transcribed, if that is known.
+pub(crate) fn waiting(place: Place) -> String {
+    let time = place.time_to_completion.map(|seconds| format!(" ({})", roughly(seconds))).unwrap_or_default();
+    format!("waiting, place {}{time}", place.position)
+}
+
+/// How many work on a long recording; nothing of a short one, which is one chunk.
+fn shared(chunks: Chunks) -> String {
+    let Chunks { total, running, .. } = chunks;
+    if total > 1 { format!(", {running} of {total} chunks running") } else { String::new() }
 }
 
 /// `42 %, 11.2×, about 3 min left`, as far as it is known.
@@ -183,6 +210,15 @@ mod tests {
             assert_eq!(roughly(seconds), text);
         }
         assert_eq!(roughly(7_530.0), "about 2 h 6 min");
+    }
+
+    #[test]
+    fn a_place_in_the_queue_and_the_sharing_of_a_long_recording_are_told_as_far_as_they_are_known() {
+        let at = |position, time_to_completion| waiting(Place { position, time_to_completion });
+        assert_eq!(at(3, Some(41.0)), "waiting, place 3 (about 40 s)");
+        assert_eq!(at(1, None), "waiting, place 1");
+        let chunks = |total, running| shared(Chunks { total, running, ..Chunks::default() });
+        assert_eq!((chunks(1, 1), chunks(24, 3)), (String::new(), ", 3 of 24 chunks running".to_owned()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod played_server;
 mod played_stack;
+mod queue;
 mod transcribe;
 mod up;
 

@@ -1,4 +1,4 @@
-//! A server that speaks as much of Escriba's API as `escriba transcribe` needs, and keeps what it was told. The first
+//! A server that speaks as much of Escriba's API as the commands for a server need, and keeps what it was told. The first
 //! event stream of each job breaks off, as networks do.
 
 use std::{collections::BTreeMap, sync::Arc, thread};
@@ -18,6 +18,8 @@ pub(crate) const KEY: &str = "played-key";
 /// What a recording of these bytes leads to.
 pub(crate) const BAD: &[u8] = b"no sound in here";
 pub(crate) const ENDLESS: &[u8] = b"on and on";
+/// Third in the queue, for ever.
+pub(crate) const WAITING: &[u8] = b"after you";
 
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -26,6 +28,7 @@ pub(crate) struct Heard {
     /// Each event request's `Last-Event-ID`.
     pub(crate) resumed_from: Vec<Option<String>>,
     pub(crate) canceled: Vec<String>,
+    pub(crate) retried: Vec<String>,
     contents: BTreeMap<String, Vec<u8>>,
 }
 
@@ -45,6 +48,8 @@ impl PlayedServer {
             .at("/v1/jobs/:id", get(job))
             .at("/v1/jobs/:id/events", get(events))
             .at("/v1/jobs/:id/cancel", post(cancel))
+            .at("/v1/jobs/:id/retry", post(retry))
+            .at("/v1/queue", get(queue))
             .at("/v1/jobs/:id/transcript", get(transcript))
             .data(Arc::clone(&heard));
         // Lives as long as the tests' process.
@@ -88,7 +93,10 @@ async fn submit(request: &Request, mut form: Multipart, heard: Data<&Shared>) ->
 }
 
 #[handler]
-fn job(Path(id): Path<String>) -> String {
+async fn job(Path(id): Path<String>, heard: Data<&Shared>) -> String {
+    if heard.lock().await.contents.get(&id).is_some_and(|content| content == WAITING) {
+        return json!({"id": id, "state": "queued", "queue": {"position": 3, "time_to_completion": 41.0}}).to_string();
+    }
     json!({"id": id, "state": "running", "duration": 11.0, "processing_time": 2.0, "language": "en",
         "warnings": [{"code": "cut_short", "message": "The recording ends early."}],
         "statistics": {"speech": 9.5, "windows": 2, "full_context_windows": 0, "hotter_windows": 0,
@@ -104,7 +112,7 @@ async fn events(request: &Request, Path(id): Path<String>, heard: Data<&Shared>)
         heard.resumed_from.push(resumed_from.clone());
         heard.contents[&id].clone()
     };
-    if content == ENDLESS {
+    if content == ENDLESS || content == WAITING {
         std::future::pending::<()>().await;
     }
     let stream = match (resumed_from, content.as_slice()) {
@@ -124,6 +132,27 @@ async fn events(request: &Request, Path(id): Path<String>, heard: Data<&Shared>)
 async fn cancel(Path(id): Path<String>, heard: Data<&Shared>) -> StatusCode {
     heard.lock().await.canceled.push(id);
     StatusCode::ACCEPTED
+}
+
+#[handler]
+async fn retry(Path(id): Path<String>, heard: Data<&Shared>) -> Response {
+    let mut heard = heard.lock().await;
+    if heard.retried.contains(&id) {
+        let problem = json!({"title": "Conflict", "status": 409, "code": "job_not_over",
+            "detail": "The job is queued. Only a failed or canceled job can be run again."});
+        return problem.to_string().with_status(StatusCode::CONFLICT).into_response();
+    }
+    heard.retried.push(id.clone());
+    json!({"id": id, "state": "queued"}).to_string().into_response()
+}
+
+#[handler]
+fn queue() -> String {
+    json!({"lanes": [{"lane": "interactive", "model": "base", "waiting": 14, "running": 2, "own_waiting": 3,
+            "own_running": 1, "time_to_completion": 41.0}],
+        "workers": [{"id": "studio-4711", "version": "0.1.0", "models": ["base"], "slots": 2, "busy": 2,
+            "started_at": "2026-01-31T12:00:00.123Z", "speeds": [{"model": "base", "speed": 8.7}]}]})
+    .to_string()
 }
 
 #[handler]

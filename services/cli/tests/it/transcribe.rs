@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::{
     ended, eventually,
-    played_server::{BAD, ENDLESS, KEY, PlayedServer},
+    played_server::{BAD, ENDLESS, KEY, PlayedServer, WAITING},
     signal, text,
 };
 
@@ -118,6 +118,20 @@ fn ctrl_c_cancels_what_was_started() {
     assert_eq!(output.status.code(), Some(130));
     assert!(text(&output.stderr).contains("Interrupted; the unfinished job was canceled."));
     server.heard(|heard| assert_eq!(heard.canceled.len(), 1));
+}
+
+#[test]
+fn who_waits_is_told_the_place() {
+    let (server, folder) = (PlayedServer::start(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("talk.mp3"), WAITING).unwrap();
+    let told = fs::File::create(folder.path().join("told")).unwrap();
+    let mut child = transcribe(&server, folder.path(), &["talk.mp3"]).stderr(told).spawn().unwrap();
+    eventually("the place is told", || {
+        let told = fs::read_to_string(folder.path().join("told")).unwrap();
+        told.contains("talk.mp3: waiting, place 3 (about 40 s)\n").then_some(())
+    });
+    signal(child.id(), Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
