@@ -132,6 +132,14 @@ impl Client {
         json(response).await
     }
 
+    /// Runs a job again.
+    pub async fn retry(&self, id: &str) -> Value {
+        let request = self.request(Method::POST, &format!("/v1/jobs/{id}/retry"));
+        let response = request.send().await.expect("the gateway answers");
+        assert_eq!(response.status(), StatusCode::OK);
+        json(response).await
+    }
+
     /// Deletes a job.
     pub async fn delete(&self, id: &str) {
         let response = self.request(Method::DELETE, &format!("/v1/jobs/{id}")).send().await;

@@ -21,4 +21,4 @@ pub mod words;
 pub use client::{Client, Event, Rendered};
 pub use recordings::{Spoken, Studio};
 pub use service::Service;
-pub use stack::{Setup, Stack, Turn};
+pub use stack::{Gateways, Setup, Stack, Turn};

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 const INBOX: &str = "_INBOX.e2e";
-const MOST_EVENTS: u32 = 1000;
+const MOST_KEPT: u32 = 1000;
 
 /// One connection.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct NatsWire {
 /// A message as it stands on a stream.
 #[derive(Debug, Clone)]
 pub struct Stored {
+    /// Its place on the stream.
+    pub sequence: u64,
     pub subject: String,
     pub headers: BTreeMap<String, String>,
     pub payload: Vec<u8>,
@@ -63,20 +65,47 @@ impl NatsWire {
 
     /// The kept events of one job, in the order of the stream.
     pub async fn events_of(&mut self, job: &str) -> Vec<Stored> {
-        let query = json!({ "seq": 1, "batch": MOST_EVENTS, "next_by_subj": format!("events.job.*.*.{job}") });
-        self.ask("$JS.API.DIRECT.GET.EVENTS", &query).await;
-        let mut events = Vec::new();
+        self.kept("EVENTS", &format!("events.job.*.*.{job}")).await
+    }
+
+    /// What a stream holds under these subjects, in its order.
+    pub async fn kept(&mut self, stream: &str, subjects: &str) -> Vec<Stored> {
+        let query = json!({ "seq": 1, "batch": MOST_KEPT, "next_by_subj": subjects });
+        self.ask(&format!("$JS.API.DIRECT.GET.{stream}"), &query).await;
+        let mut kept = Vec::new();
         loop {
             let Received { status, mut headers, payload } = self.receive().await;
             match status.as_str() {
                 "" => {
                     let subject = headers.remove("Nats-Subject").expect("a stored message has a subject");
-                    events.push(Stored { subject, headers, payload });
+                    let sequence = headers.remove("Nats-Sequence").expect("a stored message has a place");
+                    let sequence = sequence.parse().expect("places are numbers");
+                    kept.push(Stored { sequence, subject, headers, payload });
                 }
-                "204 EOB" => return events,
-                other => panic!("the events of {job}: {other}"),
+                "204 EOB" | "404 Message Not Found" | "404 No Messages" => return kept,
+                other => panic!("{stream}, {subjects}: {other}"),
             }
         }
+    }
+
+    /// One question of the JetStream API, and its answer.
+    pub async fn request(&mut self, subject: &str, query: &Value) -> Value {
+        self.ask(subject, query).await;
+        let answer = self.receive().await;
+        serde_json::from_slice(&answer.payload).expect("nats-server answers in JSON")
+    }
+
+    /// Puts a message on a stream, and returns once it is stored there.
+    pub async fn publish(&mut self, subject: &str, headers: &BTreeMap<String, String>, payload: &[u8]) {
+        let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("NATS/1.0\r\n{}\r\n", lines.concat());
+        let length = head.len() + payload.len();
+        self.send(&format!("HPUB {subject} {INBOX} {} {length}\r\n{head}", head.len())).await;
+        self.writer.write_all(payload).await.expect("nats-server listens");
+        self.send("\r\n").await;
+        let answer = self.receive().await;
+        let answer: Value = serde_json::from_slice(&answer.payload).expect("nats-server answers in JSON");
+        assert!(answer["seq"].is_u64(), "{subject}: {answer}");
     }
 
     async fn ask(&mut self, subject: &str, query: &Value) {

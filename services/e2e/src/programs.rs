@@ -13,11 +13,12 @@ use escriba_test_support::repo_root;
 /// The weights that the tests recognise with.
 const WEIGHTS: &str = "ggml-base.bin";
 
-/// A program of the same build as this test.
+/// A program of the same build as this one.
 pub fn program(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it lies");
-    // A test is target/<profile>/deps/<name>-<hash>.
-    let folder = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
+    let own = env::current_exe().expect("a program knows where it lies");
+    // A test is target/<profile>/deps/<name>-<hash>, a program target/<profile>/<name>.
+    let place = own.parent().expect("a program lies in a folder");
+    let folder = if place.ends_with("deps") { place.parent().expect("deps lies in target/<profile>") } else { place };
     let program = folder.join(name);
     assert!(program.is_file(), "there is no {}: run `cargo build --workspace --bins` first", program.display());
     program

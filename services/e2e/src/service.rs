@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use escriba_test_support::eventually;
@@ -24,7 +24,7 @@ pub struct Service {
 
 impl Service {
     /// `internal` is where it answers `/readyz`; `log` is written on, never over.
-    pub(crate) fn new(
+    pub fn new(
         name: &'static str,
         settings: Vec<(&'static str, OsString)>,
         log: PathBuf,
@@ -65,6 +65,28 @@ impl Service {
             child.kill().expect("our own child can be killed");
             child.wait().expect("a killed child ends");
         }
+    }
+
+    /// Lets it neither run nor end until [`Self::thaw`]: connections stand, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal("-TERM");
+        let mut child = self.child.take().expect("the service runs");
+        eventually(&format!("{} stops", self.name), async || child.try_wait().expect("a child can be looked after"))
+            .await
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
+        assert!(sent.expect("`kill` can be run").success(), "{} takes no {signal}", self.name);
     }
 
     pub fn pid(&self) -> u32 {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use escriba_database::{Database, outbox};
-use escriba_test_support::{Nats, TestDatabase, eventually};
+use escriba_test_support::{Nats, TestDatabase, eventually, tenant};
 use tempfile::TempDir;
 
 use crate::{Client, Service, nats_wire::NatsWire, ports, programs, words::heading};
@@ -21,6 +21,18 @@ pub struct Setup {
     pub database: Option<TestDatabase>,
     /// Where spans are sent.
     pub otlp_endpoint: Option<String>,
+    /// Two need PostgreSQL.
+    pub gateways: Gateways,
+    /// Settings of the transcriber beside the usual ones.
+    pub transcriber: Vec<(&'static str, &'static str)>,
+}
+
+/// How many gateways transcribers know of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gateways {
+    #[default]
+    One,
+    Two,
 }
 
 /// Permission to use the machine's processors: recognition takes all of them, so stacks run one after the other, in
@@ -34,8 +46,12 @@ pub struct Turn {
 #[derive(Debug)]
 pub struct Stack {
     pub gateway: Service,
+    /// Stands idle until it is started, and takes only reports from the stack's transcribers.
+    pub second_gateway: Service,
     pub export: Service,
     pub transcriber: Service,
+    /// Stands idle until it is started.
+    pub second_transcriber: Service,
     pub client: Client,
     pub nats: Nats,
     pub database_url: String,
@@ -65,7 +81,8 @@ impl Stack {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let nats = Nats::start();
         let plan = Plan::new(folder.path(), &nats, &setup);
-        let (mut gateway, mut export, mut transcriber) = (plan.gateway(), plan.export(), plan.transcriber());
+        let (mut gateway, second_gateway, mut export) = (plan.gateway(), plan.second_gateway(), plan.export());
+        let [mut transcriber, second_transcriber] = [2, 3].map(|nth| plan.transcriber(nth));
         // The gateway makes the schema that the export service waits for.
         gateway.start().await;
         export.start().await;
@@ -73,8 +90,10 @@ impl Stack {
         let key = fs::read_to_string(plan.key_file()).expect("the gateway has made a key");
         Self {
             gateway,
+            second_gateway,
             export,
             transcriber,
+            second_transcriber,
             client: Client::new(format!("http://{}", plan.http), key.trim()),
             nats,
             database_url: plan.database_url,
@@ -87,6 +106,13 @@ impl Stack {
     /// The database as it is, for looking only.
     pub async fn database(&self) -> Database {
         Database::connect_read_only(&self.database_url).await.expect("the stack's database can be read")
+    }
+
+    /// A caller of another workspace.
+    pub async fn stranger(&self, name: &str) -> Client {
+        let database = Database::connect(&self.database_url).await.expect("the stack's database can be written");
+        let tenant = tenant(&database, name).await;
+        Client::new(self.client.base_url.clone(), &tenant.key)
     }
 
     /// Where recordings are stored.
@@ -111,7 +137,8 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         if thread::panicking() {
-            for service in [&self.gateway, &self.export, &self.transcriber] {
+            let gateways = [&self.gateway, &self.second_gateway];
+            for service in gateways.into_iter().chain([&self.export, &self.transcriber, &self.second_transcriber]) {
                 service.print_log();
             }
             eprintln!("{}", heading("end of the logs"));
@@ -145,8 +172,12 @@ struct Plan<'a> {
     otlp_endpoint: Option<&'a str>,
     http: SocketAddr,
     reports: SocketAddr,
+    second_reports: SocketAddr,
+    second_http: SocketAddr,
+    gateways: Gateways,
     renders: SocketAddr,
-    internal: [SocketAddr; 3],
+    internal: [SocketAddr; 5],
+    transcriber: &'a [(&'static str, &'static str)],
 }
 
 impl<'a> Plan<'a> {
@@ -155,7 +186,7 @@ impl<'a> Plan<'a> {
             fs::create_dir(needed).expect("a folder can be made in a folder of our own");
         }
         let sqlite = || format!("sqlite://{}?mode=rwc", folder.join("escriba.db").display());
-        let [http, reports, renders, internal @ ..] = ports::choose::<6>();
+        let [http, reports, renders, second_http, second_reports, internal @ ..] = ports::choose::<10>();
         Self {
             folder,
             nats_url: nats.url(),
@@ -163,8 +194,12 @@ impl<'a> Plan<'a> {
             otlp_endpoint: setup.otlp_endpoint.as_deref(),
             http,
             reports,
+            second_reports,
+            second_http,
+            gateways: setup.gateways,
             renders,
             internal,
+            transcriber: &setup.transcriber,
         }
     }
 
@@ -173,20 +208,31 @@ impl<'a> Plan<'a> {
     }
 
     fn gateway(&self) -> Service {
-        self.service(
-            "escriba-gateway",
-            self.internal[0],
-            vec![
-                ("DATABASE_URL", self.database_url.clone().into()),
-                ("NATS_URL", self.nats_url.clone().into()),
-                ("STORAGE_URL", self.storage_url()),
-                ("EXPORT_URL", format!("http://{}", self.renders).into()),
-                ("GATEWAY_HTTP_ADDR", self.http.to_string().into()),
-                ("GATEWAY_GRPC_ADDR", self.reports.to_string().into()),
-                ("GATEWAY_INTERNAL_ADDR", self.internal[0].to_string().into()),
-                ("BOOTSTRAP_KEY_FILE", self.key_file().into()),
-            ],
-        )
+        let mut settings = self.gateway_settings(self.http, self.reports, self.internal[0]);
+        settings.push(("BOOTSTRAP_KEY_FILE", self.key_file().into()));
+        self.service("escriba-gateway", self.internal[0], settings)
+    }
+
+    fn second_gateway(&self) -> Service {
+        let settings = self.gateway_settings(self.second_http, self.second_reports, self.internal[4]);
+        self.service("escriba-gateway", self.internal[4], settings)
+    }
+
+    fn gateway_settings(
+        &self,
+        http: SocketAddr,
+        reports: SocketAddr,
+        internal: SocketAddr,
+    ) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("DATABASE_URL", self.database_url.clone().into()),
+            ("NATS_URL", self.nats_url.clone().into()),
+            ("STORAGE_URL", self.storage_url()),
+            ("EXPORT_URL", format!("http://{}", self.renders).into()),
+            ("GATEWAY_HTTP_ADDR", http.to_string().into()),
+            ("GATEWAY_GRPC_ADDR", reports.to_string().into()),
+            ("GATEWAY_INTERNAL_ADDR", internal.to_string().into()),
+        ]
     }
 
     fn export(&self) -> Service {
@@ -201,18 +247,27 @@ impl<'a> Plan<'a> {
         )
     }
 
-    fn transcriber(&self) -> Service {
-        self.service(
-            "escriba-transcriber",
-            self.internal[2],
-            vec![
-                ("NATS_URL", self.nats_url.clone().into()),
-                ("STORAGE_URL", self.storage_url()),
-                ("REPORTS_URL", format!("http://{}", self.reports).into()),
-                ("MODELS_DIR", programs::models_dir().into()),
-                ("TRANSCRIBER_INTERNAL_ADDR", self.internal[2].to_string().into()),
-            ],
-        )
+    fn transcriber(&self, nth: usize) -> Service {
+        let mut settings = self.transcriber_settings(nth);
+        settings.extend(self.transcriber.iter().map(|(name, value)| (*name, OsString::from(value))));
+        self.service("escriba-transcriber", self.internal[nth], settings)
+    }
+
+    fn transcriber_settings(&self, nth: usize) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("NATS_URL", self.nats_url.clone().into()),
+            ("STORAGE_URL", self.storage_url()),
+            ("REPORTS_URL", self.reports_url().into()),
+            ("MODELS_DIR", programs::models_dir().into()),
+            ("TRANSCRIBER_INTERNAL_ADDR", self.internal[nth].to_string().into()),
+        ]
+    }
+
+    fn reports_url(&self) -> String {
+        match self.gateways {
+            Gateways::One => format!("http://{}", self.reports),
+            Gateways::Two => format!("http://{},http://{}", self.reports, self.second_reports),
+        }
     }
 
     fn storage_url(&self) -> OsString {

@@ -79,7 +79,7 @@ impl Store {
         let job = JobId::new();
         let new = jobs::NewJob { id: job, workspace, media: recording.id, options, trace: [].into() };
         jobs::insert(&tx, &new).await?;
-        let chunk = chunks::insert_whole(&tx, job).await?;
+        let chunk = chunks::insert_whole(&tx, &new).await?;
         for page in segments.chunks(500) {
             transcripts::insert(&tx, job, chunk, page).await?;
         }
