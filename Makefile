@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test bench lint fmt samples clean-local
+.PHONY: help setup setup-tests build run test chaos bench bench-scale lint fmt samples clean-local
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-22s %s\n' "$$target" "$$text"; done
@@ -26,16 +26,23 @@ run: build ## start everything and transcribe a recording: AUDIO=path, ONCE=1 to
 test: setup-tests ## all checks and tests, as they run before a change lands
 	@dev/test
 
+chaos: setup-tests ## break a whole Escriba at random moments and look what became of its jobs: SEEDS=25, SEED=n repeats one
+	@dev/chaos
+
 lint: setup-tests ## formatting, arrows between crates, licences, clippy
 	@cargo fmt --all --check
 	@dev/check-dependencies
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cargo clippy -p escriba-transcriber --features simulated --all-targets --locked -- -D warnings
 
 fmt: ## format all Rust code
 	@cargo fmt --all
 
 bench: setup ## time the speech engine beside its peer: RUNS=3, BENCH_MODEL, BENCH_WEIGHTS
 	@dev/bench
+
+bench-scale: setup-tests ## measure intake, queues, sharing and lists without recognition: BENCH_SCALE='intake queue'
+	@dev/bench-scale
 
 samples: ## synthesise docs/samples anew
 	@dev/make-samples
