@@ -41,7 +41,10 @@ async fn an_upload_is_accepted_and_queued() {
             (item.job_id.to_string(), item.lane, item.ring),
             (job["id"].as_str().unwrap().into(), Lane::Batch, 1)
         );
-        assert_eq!(gateway.get(&location).await.json::<Value>().await.unwrap(), job);
+        // Its place in the queue is told to whoever asks, and not in the answer to its submission.
+        let mut found = gateway.get(&location).await.json::<Value>().await.unwrap();
+        assert_eq!(found["queue"].take()["position"], 1);
+        assert_eq!(found, job);
         assert_eq!(gateway.event_names_until(item.job_id, "queued").await, ["queued"]);
         assert_eq!(gateway.stored_files(), 1);
     })
