@@ -17,12 +17,12 @@ use super::App;
 const BATCH: u64 = 1_000;
 
 /// Rings for a chunk that has just become claimable.
-pub(super) async fn ring(tx: &Transaction, chunk: &Chunk, trace: &Headers) -> Result<(), DatabaseError> {
-    outbox::append(tx, work_message(&item(chunk), trace)).await?;
-    queues::admit(tx, chunk.workspace, chunk.lane, &chunk.model).await
+pub(super) async fn ring(tx: &Transaction, item: &WorkItem, trace: &Headers) -> Result<(), DatabaseError> {
+    outbox::append(tx, work_message(item, trace)).await?;
+    queues::admit(tx, item.workspace_id, item.lane, &item.model).await
 }
 
-fn item(chunk: &Chunk) -> WorkItem {
+pub(super) fn item(chunk: &Chunk) -> WorkItem {
     WorkItem {
         workspace_id: chunk.workspace,
         job_id: chunk.job,

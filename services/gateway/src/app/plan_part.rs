@@ -6,6 +6,7 @@ use escriba_database::{
     jobs,
 };
 use escriba_domain::{ChunkKind, Language};
+use escriba_events::WorkItem;
 
 use super::{
     App, bells,
@@ -37,9 +38,9 @@ pub async fn plan_part(app: &App, claimed: Claimed, planned: PlannedPart) -> Res
         }
         chunks::insert_part(&tx, &job, part).await?;
         chunks::note_part(&tx, whole.id, part.position, part.end_ms).await?;
-        if let Some(chunk) = chunks::lock(&tx, part.id).await? {
-            bells::ring(&tx, &chunk, &job.trace).await?;
-        }
+        // The part queues where the whole did.
+        let item = WorkItem { chunk_id: part.id, ring: 1, ..bells::item(&whole) };
+        bells::ring(&tx, &item, &job.trace).await?;
     }
     tx.commit().await?;
     Ok(Held::Yes(()))

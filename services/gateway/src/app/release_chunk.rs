@@ -5,6 +5,7 @@ use escriba_database::{
     chunks::{self, Chunk},
     jobs::{self, Job},
 };
+use escriba_events::WorkItem;
 
 use super::{
     App, bells,
@@ -28,7 +29,7 @@ pub async fn release_chunk(app: &App, claimed: Claimed, processing_ms: u64) -> R
 pub(super) async fn put_back(tx: &Transaction, job: &Job, chunk: &Chunk, attempt: u32) -> Result<(), DatabaseError> {
     chunks::requeue(tx, chunk, attempt).await?;
     forget_time_left(tx, job).await?;
-    bells::ring(tx, &Chunk { ring: chunk.ring + 1, ..chunk.clone() }, &job.trace).await
+    bells::ring(tx, &WorkItem { ring: chunk.ring + 1, ..bells::item(chunk) }, &job.trace).await
 }
 
 /// While nobody works on a job, nobody knows how long it takes.

@@ -46,7 +46,7 @@ pub async fn retry_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<(
     outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
     let reopened = chunks::reopen(&tx, id).await?;
     for chunk in &reopened {
-        bells::ring(&tx, chunk, &trace).await?;
+        bells::ring(&tx, &bells::item(chunk), &trace).await?;
     }
     tx.commit().await?;
     tracing::info!(job = %id, run = job.runs + 1, chunks = reopened.len(), "a job is run again");

@@ -1,13 +1,13 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
-use escriba_database::{DatabaseError, chunks, jobs, media, outbox, queues};
+use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
 use escriba_domain::{
     ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
 };
-use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued, work_message};
+use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::App;
+use super::{App, bells};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -114,8 +114,7 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         model: job.options.model,
         ring: 1,
     };
-    outbox::append(&tx, work_message(&item, &trace)).await?;
-    queues::admit(&tx, job.workspace, item.lane, &item.model).await?;
+    bells::ring(&tx, &item, &trace).await?;
     tx.commit().await?;
     tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
     metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);

@@ -4,12 +4,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use escriba_database::{
-    DatabaseError,
-    chunks::{self, Chunk},
-    jobs, queues, within_reason,
-};
+use escriba_database::{DatabaseError, chunks, jobs, queues, within_reason};
 use escriba_domain::{ChunkState, Lane, ModelName};
+use escriba_events::WorkItem;
 use escriba_messaging::LostSight;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +69,7 @@ pub async fn ring_due(app: &App) -> Result<(), DatabaseError> {
             continue;
         }
         chunks::ring(&tx, &chunk).await?;
-        bells::ring(&tx, &Chunk { ring: chunk.ring + 1, ..chunk }, &job.trace).await?;
+        bells::ring(&tx, &WorkItem { ring: chunk.ring + 1, ..bells::item(&chunk) }, &job.trace).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The store behind a URL.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{
@@ -57,11 +57,6 @@ impl BlobStore {
     ) -> Result<impl Stream<Item = Result<Bytes, BlobError>> + Send + use<>, BlobError> {
         let found = self.store.get(&path(key)).await?;
         Ok(found.into_stream().map_err(BlobError::from))
-    }
-
-    /// These bytes of the object, counted from 0; fewer where it ends before.
-    pub async fn get_range(&self, key: ObjectKey, range: Range<u64>) -> Result<Bytes, BlobError> {
-        Ok(self.store.get_range(&path(key), range).await?)
     }
 
     /// Everything in the store that lies where keys of ours do, and the names of what lies beside it in a folder. What

@@ -204,15 +204,4 @@ mod tests {
         let left: Vec<_> = fs::read_dir(place.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(left, [place]);
     }
-
-    #[tokio::test]
-    async fn a_part_of_an_object_can_be_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let (store, key) = (store(&folder), key());
-        let mut upload = store.upload(key).await.unwrap();
-        upload.write(Bytes::from_static(b"0123456789")).await.unwrap();
-        upload.finish().await.unwrap();
-        assert_eq!(store.get_range(key, 2..5).await.unwrap(), "234");
-        assert!(store.get_range(key, 10..12).await.is_err());
-    }
 }
