@@ -11,6 +11,7 @@ use super::{Environment, SettingsError};
 /// The names of all settings of all services. Each may also be given as `NAME_FILE`.
 pub const KNOWN: &[&str] = &[
     "BOOTSTRAP_KEY_FILE",
+    "CHUNK_SECONDS",
     "DATABASE_URL",
     "ESCRIBA_API_KEY",
     "ESCRIBA_DATA_DIR",
@@ -48,6 +49,7 @@ pub const KNOWN: &[&str] = &[
 
 /// Only variables of these families can be misspelt settings.
 const FAMILIES: &[&str] = &[
+    "CHUNK_",
     "DATABASE_",
     "ESCRIBA_",
     "EXPORT_",
