@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    app::{App, bootstrap_workspace, housekeeping, look_at_queue::Depths, upkeep},
+    app::{App, bootstrap_workspace, housekeeping, index_text, look_at_queue::Depths, upkeep},
     clients::exports::Exports,
     config::Config,
     grpc,
@@ -84,6 +84,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
             upkeep::run_until(&app, shutdown).await;
+            Ok(())
+        }
+    });
+    intake.spawn({
+        let (db, shutdown) = (app.db.clone(), shutdown.clone());
+        async move {
+            index_text::run_until(&db, shutdown).await;
             Ok(())
         }
     });

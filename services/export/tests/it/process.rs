@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use escriba_database::{Database, chunks, jobs, media, transcripts, workspaces};
-use escriba_domain::{Channels, JobId, JobOptions, Lane, MediaId, Segment, Task, WorkspaceId};
+use escriba_domain::{Channels, JobId, JobOptions, Labels, Lane, MediaId, Segment, Task, WorkspaceId};
 use escriba_proto::v1::{RenderRequest, RenderedHead, exports_client::ExportsClient};
 use tonic::transport::{Channel, Endpoint};
 
@@ -77,7 +77,8 @@ impl Store {
             word_timestamps: false,
         };
         let job = JobId::new();
-        let new = jobs::NewJob { id: job, workspace, media: recording.id, options, trace: [].into() };
+        let labels = Labels::default();
+        let new = jobs::NewJob { id: job, workspace, media: recording.id, options, labels, trace: [].into() };
         jobs::insert(&tx, &new).await?;
         let chunk = chunks::insert_whole(&tx, &new).await?;
         for page in segments.chunks(500) {

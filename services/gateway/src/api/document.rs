@@ -53,6 +53,9 @@ fn add_examples(operation: &mut Value) {
             "hotwords": "Escriba, JetStream, Traefik",
             "channels": "mix",
             "word_timestamps": true,
+            "title": "Interview with the mayor",
+            "tags": "radio,2026",
+            "metadata": "{\"customer\": \"4711\"}",
             "media": "(the recording's bytes)",
         });
     }

@@ -1,11 +1,14 @@
 //! A job as callers see it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use escriba_database::{chunks::ChunkCounts, jobs::Job};
 use escriba_domain::{JobOptions, JobState, Statistics};
 use poem_openapi::{Object, types::Example};
 use uuid::Uuid;
 
+use super::job_page::HighlightView;
 use crate::app::look_at_queue::Place;
 
 /// One request to transcribe one recording.
@@ -17,6 +20,12 @@ pub(super) struct JobView {
     state: String,
     /// The recording's name, as it was sent.
     file_name: String,
+    /// As its sender calls it.
+    title: Option<String>,
+    /// What its sender finds it by.
+    tags: Vec<String>,
+    /// What its sender keeps with it.
+    metadata: BTreeMap<String, String>,
     media: MediaView,
     options: OptionsView,
     created_at: DateTime<Utc>,
@@ -43,6 +52,9 @@ pub(super) struct JobView {
     statistics: StatisticsView,
     /// Grows at each edit of the transcript.
     transcript_version: u32,
+    /// Where a search found something: in its title, its file name, and the first places of its transcript. Null unless
+    /// `q` was asked for. It may be empty, as where a phrase goes on from one segment into the next.
+    pub(super) highlights: Option<Vec<HighlightView>>,
 }
 
 /// The uploaded bytes.
@@ -152,15 +164,6 @@ pub(super) struct WarningView {
     pub(super) message: String,
 }
 
-/// A page of jobs, newest first.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub(super) struct JobPage {
-    pub(super) items: Vec<JobView>,
-    /// Send it as `cursor` for the next page; null at the end.
-    pub(super) next_cursor: Option<String>,
-}
-
 /// Milliseconds as decimal seconds.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a recording are far below 2^52")]
 pub(super) fn seconds(millis: u64) -> f64 {
@@ -192,6 +195,9 @@ impl JobView {
             id: job.id.as_uuid(),
             state: job.state.to_string(),
             file_name: job.file_name,
+            title: job.labels.title,
+            tags: job.labels.tags,
+            metadata: job.labels.metadata,
             media: MediaView { id: job.media.as_uuid(), bytes: job.media_bytes, sha256: hex::encode(job.media_sha256) },
             created_at: job.created_at,
             started_at: job.started_at,
@@ -215,6 +221,7 @@ impl JobView {
             chunks: counts.into(),
             queue: place.map(JobQueueView::from),
             transcript_version: job.transcript_version,
+            highlights: None,
             options: job.options.into(),
         }
     }
@@ -262,6 +269,9 @@ impl Example for JobView {
             id: EXAMPLE_ID,
             state: "completed".to_owned(),
             file_name: "interview.mp3".to_owned(),
+            title: Some("Interview with the mayor".to_owned()),
+            tags: vec!["radio".to_owned(), "2026".to_owned()],
+            metadata: BTreeMap::from([("customer".to_owned(), "4711".to_owned())]),
             media: MediaView { id: EXAMPLE_ID, bytes: 176_128, sha256: "5e".repeat(32) },
             options: OptionsView {
                 language: None,
@@ -290,12 +300,7 @@ impl Example for JobView {
             warnings: Vec::new(),
             statistics: Statistics { speech_ms: 9_480, windows: 1, ..Statistics::default() }.into(),
             transcript_version: 1,
+            highlights: None,
         }
-    }
-}
-
-impl Example for JobPage {
-    fn example() -> Self {
-        Self { items: vec![JobView::example()], next_cursor: Some(EXAMPLE_ID.to_string()) }
     }
 }

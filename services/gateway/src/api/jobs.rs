@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use escriba_database::{
     DatabaseError,
     chunks::{self, ChunkCounts},
-    jobs::{self, Filter, Job},
+    jobs::{self, Job},
     within_reason,
 };
-use escriba_domain::{ErrorKind, JobId, JobState};
+use escriba_domain::{ErrorKind, JobId};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
@@ -19,16 +20,21 @@ use uuid::Uuid;
 use super::{
     authentication::ApiKey,
     document::Group,
-    job_view::{JobPage, JobView},
-    problem::{Failure, failure, invalid},
-    upload_form::UploadForm,
+    job_filter::{JobFilter, order},
+    job_page::{JobPage, Selection},
+    job_patch::JobPatch,
+    job_view::JobView,
+    problem::{Failure, failure},
+    upload_form::{UploadForm, wrong_labels},
 };
 use crate::app::{
     App,
     cancel_job::cancel_job,
     delete_job::delete_job,
+    list_jobs::{Wanted, list_jobs},
     look_at_queue::{self, Place},
     receive_media::discard_media,
+    relabel_job::{RelabelError, relabel_job},
     retry_job::{RetryError, retry_job},
     submit_job::submit_job,
 };
@@ -77,7 +83,7 @@ impl JobsApi {
     async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
         let received = form.receive(&self.app, key.0).await?;
         let media = received.media.clone();
-        let submitted = within_reason(submit_job(&self.app, received.media, received.options)).await;
+        let submitted = within_reason(submit_job(&self.app, received.media, received.options, received.labels)).await;
         let id = match submitted {
             Ok(id) => id,
             Err(error) => {
@@ -96,35 +102,75 @@ impl JobsApi {
 
     /// List jobs
     ///
-    /// The workspace's jobs, newest first, page by page.
+    /// The workspace's jobs that the filter leaves, newest first, page by page. A page holds each job once, whatever
+    /// arrives meanwhile.
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the address")]
     #[oai(path = "/", method = "get", operation_id = "listJobs")]
     async fn list(
         &self,
         key: ApiKey,
-        /// Only jobs in this state: `queued`, `running`, `completed`, `failed` or `canceled`.
-        #[oai(validator(pattern = "^(queued|running|completed|failed|canceled)$"))]
-        state: Query<Option<String>>,
+        /// Only jobs in one of these states, separated by commas: `queued`, `running`, `completed`, `failed` or
+        /// `canceled`. May be repeated.
+        #[oai(default)]
+        state: Query<Vec<String>>,
+        /// Only jobs in this language, given or detected: a code such as `en`.
+        language: Query<Option<String>>,
+        /// Only jobs for this model.
+        model: Query<Option<String>>,
+        /// Only jobs in this lane: `interactive` or `batch`.
+        lane: Query<Option<String>>,
+        /// Only jobs with all of these tags, separated by commas. May be repeated.
+        #[oai(default)]
+        tag: Query<Vec<String>>,
+        /// Only recordings of at least so many seconds.
+        min_duration: Query<Option<f64>>,
+        /// Only recordings of at most so many seconds.
+        max_duration: Query<Option<f64>>,
+        /// Only jobs submitted at this time or later.
+        created_after: Query<Option<DateTime<Utc>>>,
+        /// Only jobs submitted before this time.
+        created_before: Query<Option<DateTime<Utc>>>,
+        /// Only jobs with all of these words in title, file name or transcript. `"…"` is a phrase, `begin*` a
+        /// beginning, and everything else is text. Case and accents do not count.
+        q: Query<Option<String>>,
+        /// What to sort by: `created_at`, `finished_at` or `duration`; with a minus before it, from the largest down.
+        #[oai(default = "default_sort")]
+        sort: Query<String>,
         /// How many, 1 to 200.
         #[oai(default = "default_page", validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<u64>,
-        /// The `next_cursor` of the page before.
+        /// The `next_cursor` of the page before. Everything but `limit`, `fields` and `count` must be as it was there.
         cursor: Query<Option<String>>,
+        /// Fields of a job, separated by commas, if not all are wanted. `id` is always there.
+        fields: Query<Option<String>>,
+        /// Whether to say in `total` how many there are in all. In a long list that takes its time.
+        #[oai(default)]
+        count: Query<bool>,
     ) -> Result<Listed, Failure> {
-        let filter = Filter { state: parse_state(state.0)?, before: parse_cursor(cursor.0)? };
-        let limit = limit.0.min(MAX_PAGE);
-        // One more than asked for tells whether there is a next page.
-        let mut found = jobs::list(&self.app.db, key.0, &filter, limit + 1).await.map_err(unavailable)?;
-        let more = found.len() as u64 > limit;
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next_cursor = found.last().filter(|_| more).map(|job| job.id.to_string());
-        let ids: Vec<_> = found.iter().map(|job| job.id).collect();
-        let counts = chunks::count_by_state(&self.app.db, &ids).await.map_err(unavailable)?;
-        let view = |job: Job| {
-            let counts = counts.get(&job.id).copied().unwrap_or_default();
-            JobView::new(job, counts, None)
+        let filter = JobFilter {
+            state: state.0,
+            language: language.0,
+            model: model.0,
+            lane: lane.0,
+            tag: tag.0,
+            min_duration: min_duration.0,
+            max_duration: max_duration.0,
+            created_after: created_after.0,
+            created_before: created_before.0,
+            q: q.0,
         };
-        let items = found.into_iter().map(view).collect();
-        Ok(Listed::Page(Json(JobPage { items, next_cursor })))
+        let selection = fields.0.as_deref().map(Selection::read).transpose()?;
+        let wanted = Wanted {
+            filter: filter.read()?,
+            order: order(&sort.0)?,
+            cursor: cursor.0,
+            limit: limit.0.min(MAX_PAGE),
+            count: count.0,
+        };
+        let page = list_jobs(&self.app, key.0, &wanted)
+            .await
+            .map_err(|error| failure(error.kind(), "cursor_invalid", &error))?;
+        Ok(Listed::Page(Json(JobPage::new(page, selection.as_ref()))))
     }
 
     /// Look at a job
@@ -137,6 +183,24 @@ impl JobsApi {
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
+        self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
+    }
+
+    /// Change a job's title, tags and metadata
+    ///
+    /// What is left out stays as it is; what is null is removed. A job in any state takes this.
+    #[oai(path = "/:id", method = "patch", operation_id = "updateJob")]
+    async fn update(
+        &self,
+        key: ApiKey,
+        /// The job's id.
+        id: Path<Uuid>,
+        patch: Json<JobPatch>,
+    ) -> Result<Found, Failure> {
+        relabel_job(&self.app, key.0, id.0.into(), patch.0.into()).await.map_err(|error| match &error {
+            RelabelError::Labels(labels) => wrong_labels(labels),
+            RelabelError::NotFound(_) | RelabelError::Database(_) => failure(error.kind(), "job_not_found", &error),
+        })?;
         self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
     }
 
@@ -231,12 +295,6 @@ const fn default_page() -> u64 {
     50
 }
 
-fn parse_state(state: Option<String>) -> Result<Option<JobState>, Failure> {
-    let parse = |text: String| text.parse().map_err(|error: String| invalid("state_invalid", &format!("{error}.")));
-    state.map(parse).transpose()
-}
-
-fn parse_cursor(cursor: Option<String>) -> Result<Option<JobId>, Failure> {
-    let wrong = |_| invalid("cursor_invalid", "The cursor is not one this server gave. Use `next_cursor` as it is.");
-    cursor.map(|text| text.parse().map_err(wrong)).transpose()
+fn default_sort() -> String {
+    "-created_at".to_owned()
 }

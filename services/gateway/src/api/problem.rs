@@ -4,7 +4,7 @@ use escriba_domain::ErrorKind;
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{
     ApiResponse, Object,
-    error::{AuthorizationError, ParseParamError, ParsePathError},
+    error::{AuthorizationError, ParseParamError, ParsePathError, ParseRequestPayloadError},
     payload::Payload,
     registry::{MetaSchemaRef, Registry},
     types::{ToJSON, Type},
@@ -173,6 +173,9 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
     if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
         return unreadable(&format!("The parameter `{}` is wrong: {}.", parameter.name, parameter.reason))
             .into_response();
+    }
+    if let Some(body) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return unreadable(&format!("The request's body is wrong: {}.", body.reason)).into_response();
     }
     if error.is::<ParsePathError>() {
         return unreadable("The id in the address is not a UUID.").into_response();

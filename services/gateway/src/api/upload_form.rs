@@ -1,12 +1,13 @@
 //! The form that submits a job. Its parts may come in any order; the recording streams through. What its options mean
 //! is in `options.rs`, how the `OpenAPI` document describes it in `schema.rs`.
 
+mod labels;
 mod options;
 mod schema;
 
 use bytes::Bytes;
 use escriba_database::media::Media;
-use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
+use escriba_domain::{ErrorKind, JobOptions, LabelError, Labels, WorkspaceId};
 use futures_util::Stream;
 use poem::{
     FromRequest, Request, RequestBody,
@@ -34,22 +35,29 @@ const READ_BYTES: usize = 256 << 10;
 /// A form on its way in.
 pub(super) struct UploadForm(Multipart);
 
-/// What the form held: a stored recording and how to transcribe it.
+/// What the form held: a stored recording, how to transcribe it, and what is written on it.
 pub(super) struct Received {
     pub(super) media: Media,
     pub(super) options: JobOptions,
+    pub(super) labels: Labels,
+}
+
+/// The parts that are not the recording.
+struct Texts {
+    options: JobOptions,
+    labels: Labels,
 }
 
 impl UploadForm {
     /// Reads the whole form. Options that come before the recording are checked before it is taken; nothing stays in
     /// storage when anything is wrong.
     pub(super) async fn receive(mut self, app: &App, workspace: WorkspaceId) -> Result<Received, Failure> {
-        let mut options = options::defaults(app);
+        let mut texts = Texts { options: options::defaults(app), labels: Labels::default() };
         let mut media = None;
-        let read = self.read(app, workspace, &mut options, &mut media).await;
-        let checked = read.and_then(|()| check(app, &options));
+        let read = self.read(app, workspace, &mut texts, &mut media).await;
+        let checked = read.and_then(|()| check(app, &texts));
         match (checked, media) {
-            (Ok(()), Some(media)) => Ok(Received { media, options }),
+            (Ok(()), Some(media)) => Ok(Received { media, options: texts.options, labels: texts.labels }),
             (Ok(()), None) => {
                 Err(invalid("media_missing", "The form has no part named `media`. Put the recording there."))
             }
@@ -66,7 +74,7 @@ impl UploadForm {
         &mut self,
         app: &App,
         workspace: WorkspaceId,
-        options: &mut JobOptions,
+        texts: &mut Texts,
         media: &mut Option<Media>,
     ) -> Result<(), Failure> {
         let broken =
@@ -75,13 +83,15 @@ impl UploadForm {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
                 let text = read_option(field, &name).await?;
-                options::set(options, &name, &text)?;
+                if !labels::set(&mut texts.labels, &name, &text)? {
+                    options::set(&mut texts.options, &name, &text)?;
+                }
                 continue;
             }
             if media.is_some() {
                 return Err(invalid("media_repeated", "The form has two recordings. Send one job for each."));
             }
-            check(app, options)?;
+            check(app, texts)?;
             *media = Some(receive(app, workspace, field).await?);
         }
         Ok(())
@@ -119,11 +129,25 @@ async fn read_option(field: Field, name: &str) -> Result<String, Failure> {
         .map_err(|_| invalid("option_not_text", &format!("The form's part `{name}` is not UTF-8 text.")))
 }
 
-fn check(app: &App, options: &JobOptions) -> Result<(), Failure> {
-    check_options(app, options).map_err(|error| {
+fn check(app: &App, texts: &Texts) -> Result<(), Failure> {
+    texts.labels.check().map_err(|error| wrong_labels(&error))?;
+    check_options(app, &texts.options).map_err(|error| {
         debug_assert_eq!(error.kind(), ErrorKind::Invalid);
         failure(error.kind(), "option_invalid", &error)
     })
+}
+
+/// Labels that go over a limit, wherever they were sent.
+pub(super) fn wrong_labels(error: &LabelError) -> Failure {
+    let code = match error {
+        LabelError::TitleTooLong { .. } | LabelError::TitleUnprintable => "title_invalid",
+        LabelError::TooManyTags { .. } | LabelError::TagLength { .. } | LabelError::TagCharacter(_) => "tags_invalid",
+        LabelError::TooManyKeys { .. }
+        | LabelError::KeyLength { .. }
+        | LabelError::ValueTooLong { .. }
+        | LabelError::Unstorable => "metadata_invalid",
+    };
+    failure(ErrorKind::Invalid, code, error)
 }
 
 impl<'a> ApiExtractor<'a> for UploadForm {

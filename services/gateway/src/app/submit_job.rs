@@ -2,7 +2,8 @@
 
 use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
 use escriba_domain::{
-    ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
+    ErrorKind, JobId, JobOptions, LabelError, Labels, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName,
+    hint_chars,
 };
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
@@ -30,6 +31,8 @@ pub enum SubmitError {
     )]
     LanguageFixedAndChanging,
     #[error(transparent)]
+    Labels(#[from] LabelError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -42,7 +45,8 @@ impl SubmitError {
             | Self::HotwordTooLong { .. }
             | Self::EnglishOnly(_)
             | Self::LanguageGivenAndOpen
-            | Self::LanguageFixedAndChanging => ErrorKind::Invalid,
+            | Self::LanguageFixedAndChanging
+            | Self::Labels(_) => ErrorKind::Invalid,
             Self::Database(error) => error.kind(),
         }
     }
@@ -88,14 +92,21 @@ fn check_languages(options: &JobOptions) -> Result<(), SubmitError> {
 }
 
 /// Queues the transcription of a stored recording.
-pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions) -> Result<JobId, SubmitError> {
+pub async fn submit_job(
+    app: &App,
+    recording: media::Media,
+    options: JobOptions,
+    labels: Labels,
+) -> Result<JobId, SubmitError> {
     check_options(app, &options)?;
+    labels.check()?;
     let trace = trace_context::current();
     let job = jobs::NewJob {
         id: JobId::new(),
         workspace: recording.workspace,
         media: recording.id,
         options,
+        labels,
         trace: trace.clone(),
     };
     let tx = app.db.begin().await?;

@@ -9,6 +9,8 @@ mod document;
 mod events;
 mod housekeeping;
 mod jobs;
+mod labels;
+mod listing;
 mod outages;
 mod parts;
 mod retry;

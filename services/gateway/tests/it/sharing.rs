@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use escriba_database::{chunks, jobs, media, queues};
-use escriba_domain::{JobId, MediaId, WorkspaceId};
+use escriba_domain::{JobId, Labels, MediaId, WorkspaceId};
 use escriba_events::WorkItem;
 use escriba_test_support::{job_options, tenant};
 
@@ -27,6 +27,7 @@ async fn queue(gateway: &Gateway, workspace: WorkspaceId) -> JobId {
         workspace,
         media: recording.id,
         options: job_options(),
+        labels: Labels::default(),
         trace: std::collections::BTreeMap::new(),
     };
     let tx = gateway.db.begin().await.unwrap();

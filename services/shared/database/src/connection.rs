@@ -36,6 +36,8 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 pub struct Database {
     pub(crate) connection: DatabaseConnection,
     committed: Arc<Notify>,
+    /// The same news, for the one who indexes.
+    written: Arc<Notify>,
 }
 
 impl Database {
@@ -74,7 +76,7 @@ impl Database {
                 if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
             });
         let connection = sea_orm::Database::connect(options).await?;
-        Ok(Self { connection, committed: Arc::default() })
+        Ok(Self { connection, committed: Arc::default(), written: Arc::default() })
     }
 
     /// Brings the schema up to date. Of several that try at once, one does it, and the others wait.
@@ -113,7 +115,12 @@ impl Database {
         };
         let inner = self.connection.begin_with_options(options).await?;
         let now = clock::now(&inner).await?;
-        Ok(Transaction { inner, now, committed: self.committed.clone() })
+        Ok(Transaction { inner, now, committed: self.committed.clone(), written: self.written.clone() })
+    }
+
+    /// Resolves after a transaction of this pool has committed; whoever indexes text waits for it.
+    pub async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// Resolves after a transaction of this pool has committed; the relay waits for it.
@@ -128,6 +135,7 @@ pub struct Transaction {
     pub(crate) inner: DatabaseTransaction,
     now: DateTime<Utc>,
     committed: Arc<Notify>,
+    written: Arc<Notify>,
 }
 
 impl Transaction {
@@ -139,6 +147,7 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), DatabaseError> {
         self.inner.commit().await?;
         self.committed.notify_one();
+        self.written.notify_one();
         Ok(())
     }
 

@@ -7,14 +7,14 @@ mod row;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use escriba_domain::{JobId, JobOptions, JobState, Language, MediaId, Statistics, Warning, WorkspaceId};
+use escriba_domain::{JobId, JobOptions, JobState, Labels, Language, MediaId, Statistics, Warning, WorkspaceId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 pub use change::{
     Ending, Progress, add_processed, add_processing, add_statistics, delete, finish, insert, note_decoded,
-    note_language, note_length, note_progress, note_time_left, reopen, start,
+    note_language, note_length, note_progress, note_time_left, relabel, reopen, start,
 };
-pub use list::{Filter, list};
+pub use list::{Filter, Order, Place, SortKey, count, find_all, list, list_ids};
 pub(crate) use row::{json, word};
 
 use crate::{
@@ -32,6 +32,7 @@ pub struct NewJob {
     pub workspace: WorkspaceId,
     pub media: MediaId,
     pub options: JobOptions,
+    pub labels: Labels,
     /// W3C trace context of the request, so that all later work joins its trace.
     pub trace: BTreeMap<String, String>,
 }
@@ -49,6 +50,7 @@ pub struct Job {
     pub media_deleted_at: Option<DateTime<Utc>>,
     pub state: JobState,
     pub options: JobOptions,
+    pub labels: Labels,
     /// Given or detected; `None` until known, and when nobody speaks.
     pub spoken_language: Option<Language>,
     /// Length of the recording, once known.

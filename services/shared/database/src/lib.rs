@@ -16,6 +16,7 @@ pub mod media;
 pub mod outbox;
 pub mod queues;
 pub mod retention;
+pub mod search;
 pub mod transcripts;
 pub mod workspaces;
 

@@ -6,6 +6,7 @@ mod error;
 mod failure;
 mod id;
 mod job;
+mod labels;
 mod language;
 mod model;
 mod nats_version;
@@ -18,6 +19,10 @@ pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
 pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, WorkspaceId};
 pub use job::{ChunkKind, ChunkState, JobState};
+pub use labels::{
+    LabelError, Labels, MAX_METADATA_KEY_CHARS, MAX_METADATA_KEYS, MAX_METADATA_VALUE_CHARS, MAX_TAG_CHARS, MAX_TAGS,
+    MAX_TITLE_CHARS, split_tags,
+};
 pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};

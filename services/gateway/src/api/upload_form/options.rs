@@ -1,4 +1,5 @@
-//! The form's options by name, read into the words of the domain. Whether they fit together is `check_options`'s to say.
+//! The form's options by name, read into the words of the domain. Whether they fit together is `check_options`'s to
+//! say.
 
 use std::fmt::Display;
 
@@ -44,7 +45,7 @@ pub(super) fn set(options: &mut JobOptions, name: &str, text: &str) -> Result<()
         _ => {
             let detail = format!(
                 "The form's part `{name}` is unknown. Known are media, language, languages, multilingual, task, model, \
-                 lane, prompt, hotwords, channels, audio_track and word_timestamps."
+                 lane, prompt, hotwords, channels, audio_track, word_timestamps, title, tags and metadata."
             );
             return Err(invalid("option_unknown", &detail));
         }

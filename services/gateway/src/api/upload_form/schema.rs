@@ -59,6 +59,23 @@ pub(super) fn form() -> MetaSchemaRef {
             ),
         ),
         ("word_timestamps", yes_or_no("Whether the transcript should have the times of each word.")),
+        ("title", text("A title, at most 200 characters.", None)),
+        (
+            "tags",
+            text(
+                "Tags to find the job by, separated by commas: at most 32, each of at most 64 characters. May be \
+                 repeated.",
+                None,
+            ),
+        ),
+        (
+            "metadata",
+            text(
+                "Whatever you want to keep with the job: a JSON object of at most 16 keys, of at most 64 characters \
+                 each, with texts of at most 1000 characters as values.",
+                None,
+            ),
+        ),
         ("media", inline(media)),
     ];
     inline(MetaSchema { properties, required: vec!["media"], ..MetaSchema::new("object") })

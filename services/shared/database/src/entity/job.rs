@@ -42,6 +42,11 @@ pub struct Model {
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
     pub runs: i32,
+    pub title: Option<String>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub tags: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub metadata: Json,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,6 @@
 //! Changes to a job's row. Whether a change is legal is decided by the caller, who holds the row's lock.
 
-use escriba_domain::{JobId, JobState, Language, Statistics, Warning};
+use escriba_domain::{JobId, JobState, Labels, Language, Statistics, Warning};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, QueryFilter,
@@ -42,9 +42,22 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         started_at: NotSet,
         finished_at: NotSet,
         runs: NotSet,
+        title: Set(new.labels.title.clone()),
+        tags: Set(serde_json::json!(new.labels.tags)),
+        metadata: Set(serde_json::json!(new.labels.metadata)),
     };
     job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
+}
+
+/// Writes other labels on the job, in place of all that it had.
+pub async fn relabel(tx: &Transaction, id: JobId, labels: &Labels) -> Result<(), DatabaseError> {
+    update(tx, id, |row| {
+        row.title = Set(labels.title.clone());
+        row.tags = Set(serde_json::json!(labels.tags));
+        row.metadata = Set(serde_json::json!(labels.metadata));
+    })
+    .await
 }
 
 /// Queued to running.

@@ -1,6 +1,6 @@
 //! From a row to a [`Job`]: every column that holds one of the domain's words is read back as that word.
 
-use escriba_domain::JobOptions;
+use escriba_domain::{JobOptions, Labels};
 
 use super::{Failure, Job};
 use crate::{
@@ -33,6 +33,7 @@ pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Resu
             audio_track: row.audio_track.as_deref().map(|track| word("audio track", track)).transpose()?,
             word_timestamps: row.word_timestamps,
         },
+        labels: Labels { title: row.title, tags: json("tags", row.tags)?, metadata: json("metadata", row.metadata)? },
         spoken_language: row.spoken_language.as_deref().map(|code| word("language", code)).transpose()?,
         audio_ms: row.audio_ms.map(i64::cast_unsigned),
         processed_ms: row.processed_ms.cast_unsigned(),

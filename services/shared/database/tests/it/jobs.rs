@@ -2,12 +2,11 @@
 
 use escriba_database::{
     Database,
-    jobs::{self, Ending, Failure, Filter, Progress},
+    jobs::{self, Ending, Failure, Progress},
     media,
 };
 use escriba_domain::{
-    AudioTrack, Channels, FailureCode, JobId, JobOptions, JobState, Lane, Language, Statistics, Task, Warning,
-    WorkspaceId,
+    AudioTrack, Channels, FailureCode, JobId, JobOptions, JobState, Labels, Lane, Language, Statistics, Task, Warning,
 };
 use escriba_test_support::{job_options, segment, tenant};
 
@@ -172,52 +171,24 @@ async fn a_job_is_found_by_its_own_workspace_alone_but_locked_by_its_id() {
     .await;
 }
 
-async fn page(db: &Database, workspace: WorkspaceId, filter: Filter, limit: u64) -> Vec<JobId> {
-    jobs::list(db, workspace, &filter, limit).await.unwrap().iter().map(|job| job.id).collect()
-}
-
 #[tokio::test]
-async fn pages_hold_each_job_once_newest_first_while_others_arrive() {
+async fn labels_come_back_and_are_replaced_as_a_whole() {
     on_each_engine(async |engine| {
         let db = &engine.db;
-        let workspace = tenant(db, "acme").await.workspace;
-        queued_job(db).await;
-        let mut there = Vec::new();
-        for _ in 0..7 {
-            there.push(queue(db, workspace, job_options()).await.job);
+        let queued = queued_job(db).await;
+        assert_eq!(queued.look(db).await.labels, Labels::default());
+        let written = Labels {
+            title: Some("Año 1: \"Ñ\" 'q' \\".to_owned()),
+            tags: vec!["z".to_owned(), "語 1".to_owned()],
+            metadata: [("k \"x\"".to_owned(), "v\n\u{1F399}".to_owned())].into(),
+        };
+        for labels in [written, Labels { tags: vec!["z".to_owned()], ..Labels::default() }, Labels::default()] {
+            let tx = db.begin().await.unwrap();
+            jobs::relabel(&tx, queued.job, &labels).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(queued.look(db).await.labels, labels);
+            assert_eq!(engine.rows_of("job_tags").await, i64::try_from(labels.tags.len()).unwrap());
         }
-        let mut seen = Vec::new();
-        let mut before = None;
-        loop {
-            let found = page(db, workspace, Filter { state: None, before }, 3).await;
-            let Some(last) = found.last() else { break };
-            before = Some(*last);
-            seen.extend(found);
-            queue(db, workspace, job_options()).await;
-        }
-        there.reverse();
-        assert_eq!(seen, there);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_page_can_be_of_one_state() {
-    on_each_engine(async |engine| {
-        let db = &engine.db;
-        let first = queued_job(db).await;
-        let workspace = first.workspace;
-        let running = queue(db, workspace, job_options()).await;
-        let last = queue(db, workspace, job_options()).await;
-        let tx = db.begin().await.unwrap();
-        jobs::start(&tx, running.job).await.unwrap();
-        tx.commit().await.unwrap();
-
-        let of = |state, before| Filter { state: Some(state), before };
-        assert_eq!(page(db, workspace, of(JobState::Running, None), 9).await, [running.job]);
-        assert_eq!(page(db, workspace, of(JobState::Queued, None), 9).await, [last.job, first.job]);
-        assert_eq!(page(db, workspace, of(JobState::Queued, Some(last.job)), 9).await, [first.job]);
-        assert!(page(db, workspace, of(JobState::Failed, None), 9).await.is_empty());
     })
     .await;
 }
@@ -257,7 +228,14 @@ async fn a_job_needs_media_that_is_there() {
         let db = &engine.db;
         let Queued { workspace, .. } = queued_job(db).await;
         let media = media_of(workspace);
-        let new = jobs::NewJob { id: JobId::new(), workspace, media: media.id, options: job_options(), trace: trace() };
+        let new = jobs::NewJob {
+            id: JobId::new(),
+            workspace,
+            media: media.id,
+            options: job_options(),
+            labels: Labels::default(),
+            trace: trace(),
+        };
         let tx = db.begin().await.unwrap();
         let refused = match jobs::insert(&tx, &new).await {
             Ok(()) => tx.commit().await,

@@ -6,7 +6,7 @@ use escriba_database::{
     Database, chunks, jobs,
     media::{self, Media},
 };
-use escriba_domain::{ChunkId, JobId, JobOptions, MediaId, WorkspaceId};
+use escriba_domain::{ChunkId, JobId, JobOptions, Labels, MediaId, WorkspaceId};
 use escriba_test_support::{job_options, tenant};
 
 pub(crate) struct Queued {
@@ -24,7 +24,8 @@ pub(crate) async fn queued_job(db: &Database) -> Queued {
 
 pub(crate) async fn queue(db: &Database, workspace: WorkspaceId, options: JobOptions) -> Queued {
     let media = media_of(workspace);
-    let new = jobs::NewJob { id: JobId::new(), workspace, media: media.id, options, trace: trace() };
+    let labels = Labels::default();
+    let new = jobs::NewJob { id: JobId::new(), workspace, media: media.id, options, labels, trace: trace() };
     let tx = db.begin().await.unwrap();
     media::insert(&tx, &media).await.unwrap();
     jobs::insert(&tx, &new).await.unwrap();
