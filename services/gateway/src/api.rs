@@ -2,6 +2,7 @@
 //! do.
 
 mod authentication;
+mod bulk;
 mod document;
 mod events;
 mod events_view;
@@ -49,9 +50,11 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
 pub fn service(
     app: Arc<App>,
     shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+) -> OpenApiService<(jobs::JobsApi, bulk::BulkApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()>
+{
     let apis = (
         jobs::JobsApi { app: app.clone() },
+        bulk::BulkApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app },

@@ -235,14 +235,9 @@ impl JobsApi {
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
-        retry_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
-            let code = match &error {
-                RetryError::NotOver(_) => "job_not_over",
-                RetryError::MediaGone => "media_deleted",
-                RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
-            };
-            failure(error.kind(), code, &error)
-        })?;
+        retry_job(&self.app, key.0, id.0.into())
+            .await
+            .map_err(|error| failure(error.kind(), retry_code(&error), &error))?;
         self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
     }
 
@@ -288,6 +283,14 @@ impl JobsApi {
         let counts = chunks::count_by_state(&self.app.db, &[job.id]).await.map_err(unavailable)?;
         let counts = counts.get(&job.id).copied().unwrap_or_default();
         Ok(JobView::new(job, counts, place))
+    }
+}
+
+pub(super) const fn retry_code(error: &RetryError) -> &'static str {
+    match error {
+        RetryError::NotOver(_) => "job_not_over",
+        RetryError::MediaGone => "media_deleted",
+        RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
     }
 }
 

@@ -25,6 +25,7 @@ struct TooLong;
 pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
     let takes_its_time = request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
+        || path.starts_with("/v1/jobs/bulk/")
         || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
     if takes_its_time {
         return endpoint.call(request).await.map(IntoResponse::into_response);

@@ -25,7 +25,7 @@ pub struct TranscriptsApi {
 /// How a transcript is written.
 #[derive(Debug, Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
-enum TranscriptFormat {
+pub(super) enum TranscriptFormat {
     /// Everything, with segments and words.
     Json,
     /// SubRip subtitles.
@@ -100,7 +100,7 @@ const fn json() -> TranscriptFormat {
     TranscriptFormat::Json
 }
 
-const fn proto_format(format: TranscriptFormat) -> Format {
+pub(super) const fn proto_format(format: TranscriptFormat) -> Format {
     match format {
         TranscriptFormat::Json => Format::Json,
         TranscriptFormat::Srt => Format::Srt,

@@ -75,12 +75,15 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "cancelJob",
             "createJob",
             "deleteJob",
+            "deleteJobs",
+            "exportJobs",
             "followJob",
             "getJob",
             "getQueue",
             "getTranscript",
             "listJobs",
             "retryJob",
+            "retryJobs",
             "updateJob",
         ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);

@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod bulk;
 mod claims;
 mod deaths;
 mod document;

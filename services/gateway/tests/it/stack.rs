@@ -53,6 +53,7 @@ struct Process {
     http_port: u16,
     grpc_port: u16,
     internal_port: u16,
+    export_port: u16,
     shutdown: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -142,6 +143,11 @@ impl Gateway {
 
     pub(crate) const fn http_port(&self) -> u16 {
         self.process.http_port
+    }
+
+    /// Where the gateway looks for the export service, which nobody has started.
+    pub(crate) const fn export_port(&self) -> u16 {
+        self.process.export_port
     }
 
     pub(crate) fn database_url(&self) -> &str {
@@ -294,13 +300,14 @@ impl Process {
 
     fn spawn(database_url: &str, nats_url: &str, folder: &Path) -> Self {
         let [http_port, grpc_port, internal_port] = [free_port(), free_port(), free_port()];
+        let export_port = free_port();
         let config = Config::parse_from([
             "escriba-gateway",
             &format!("--database-url={database_url}"),
             &format!("--nats-url={nats_url}"),
             "--nats-replicas=1",
             &format!("--storage-url=file://{}", folder.join("media-store").display()),
-            &format!("--export-url=http://127.0.0.1:{}", free_port()),
+            &format!("--export-url=http://127.0.0.1:{export_port}"),
             &format!("--http-addr=127.0.0.1:{http_port}"),
             &format!("--grpc-addr=127.0.0.1:{grpc_port}"),
             &format!("--internal-addr=127.0.0.1:{internal_port}"),
@@ -311,7 +318,7 @@ impl Process {
         ]);
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(service::run(config, shutdown.clone()));
-        Self { http_port, grpc_port, internal_port, shutdown, task }
+        Self { http_port, grpc_port, internal_port, export_port, shutdown, task }
     }
 
     /// Whether all three ports answer; `false` when the gateway ended instead.

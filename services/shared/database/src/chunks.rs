@@ -14,7 +14,9 @@ pub use change::{
     NewPart, advance, claim, delay, end, end_unfinished, insert_part, insert_whole, note_part, note_speed, renew,
     reopen, requeue, ring,
 };
-pub use counts::{ChunkCounts, count_by_state, count_segments, count_unfinished, count_waiting, sum_speed};
+pub use counts::{
+    ChunkCounts, count_by_state, count_segments, count_unfinished, count_waiting, sum_speed, with_segments,
+};
 
 use crate::{Database, DatabaseError, Transaction, entity::chunk, jobs::word};
 

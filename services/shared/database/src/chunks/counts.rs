@@ -1,6 +1,6 @@
 //! Sums over the chunks of jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use escriba_domain::{ChunkState, JobId, Lane, ModelName};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect};
@@ -59,6 +59,20 @@ pub async fn count_by_state(db: &Database, jobs: &[JobId]) -> Result<HashMap<Job
         }
     }
     Ok(counts)
+}
+
+/// Those of the jobs that have a segment.
+pub async fn with_segments(db: &Database, jobs: &[JobId]) -> Result<HashSet<JobId>, DatabaseError> {
+    let found: Vec<sea_orm::entity::prelude::Uuid> = chunk::Entity::find()
+        .select_only()
+        .column(chunk::Column::JobId)
+        .distinct()
+        .filter(chunk::Column::JobId.is_in(jobs.iter().map(|job| job.as_uuid())))
+        .filter(chunk::Column::SegmentCount.gt(0))
+        .into_tuple()
+        .all(&db.connection)
+        .await?;
+    Ok(found.into_iter().map(JobId::from).collect())
 }
 
 /// How many chunks of a queue wait to be claimed.
