@@ -116,6 +116,15 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Which jobs a list shows.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) state: Option<JobState>,
+    /// All of these.
+    pub(crate) tags: Vec<String>,
+    pub(crate) search: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Job>,
@@ -148,12 +157,14 @@ impl Client {
     }
 
     /// The newest jobs first, at most `limit` of them.
-    pub(crate) async fn jobs(&self, state: Option<JobState>, limit: usize) -> Result<Vec<Job>, ApiError> {
+    pub(crate) async fn jobs(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Job>, ApiError> {
         let mut jobs = Vec::new();
         let mut cursor: Option<String> = None;
         while jobs.len() < limit {
             let mut query = vec![("limit", (limit - jobs.len()).min(PAGE).to_string())];
-            query.extend(state.map(|state| ("state", state.to_string())));
+            query.extend(wanted.state.map(|state| ("state", state.to_string())));
+            query.extend(wanted.tags.iter().map(|tag| ("tag", tag.clone())));
+            query.extend(wanted.search.iter().map(|search| ("q", search.clone())));
             query.extend(cursor.map(|cursor| ("cursor", cursor)));
             let page: Page = self.ask(self.request(Method::GET, "v1/jobs")?.query(&query)).await?;
             jobs.extend(page.items);

@@ -1,5 +1,5 @@
-//! `escriba jobs`: looking at a server's jobs, ending them and running them again. One request or two a command; the work is the
-//! server's.
+//! `escriba jobs`: looking at a server's jobs, ending them and running them again. One request or two a command; the
+//! work is the server's.
 
 use std::{
     io::{self, Write},
@@ -11,7 +11,7 @@ use escriba_domain::{JobId, JobState};
 
 use super::server::ServerArgs;
 use crate::{
-    api::jobs::{Chunks, Format, Job},
+    api::jobs::{Chunks, Format, Job, Wanted},
     transcription::{length, roughly, waiting},
 };
 
@@ -44,6 +44,12 @@ struct ListArgs {
     /// Only jobs in this state: queued, running, completed, failed or canceled.
     #[arg(long)]
     state: Option<JobState>,
+    /// Only jobs with this tag; may be repeated, for jobs with all of them.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only jobs with these words in title, file name or transcript; "a phrase", begin*.
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
     /// How many jobs at most.
     #[arg(long, default_value_t = 20, value_name = "NUMBER")]
     limit: usize,
@@ -72,8 +78,9 @@ pub(crate) async fn run(args: JobsArgs) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     match args.command {
         JobsCommand::List(list) => {
-            let jobs = client.jobs(list.state, list.limit).await?;
-            if list.json { print_json(&mut out, &jobs)? } else { print_table(&mut out, &jobs)? }
+            let ListArgs { state, tags, search, limit, json } = list;
+            let jobs = client.jobs(&Wanted { state, tags, search }, limit).await?;
+            if json { print_json(&mut out, &jobs)? } else { print_table(&mut out, &jobs)? }
         }
         JobsCommand::Show(show) => {
             let job = client.job(show.id).await?;

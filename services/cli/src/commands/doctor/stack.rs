@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use super::finding::Finding;
 use crate::{
-    api::{self, Client},
+    api::{self, Client, jobs::Wanted},
     data_dir::{DataDir, StackRecord},
     stack::ports::USUAL_HTTP,
 };
@@ -60,7 +60,7 @@ async fn key(data: &DataDir, stack: &StackRecord) -> Finding {
         Ok(client) => client,
         Err(error) => return Finding::problem("API key", format!("{error:#}."), remedy),
     };
-    match client.jobs(None, 1).await {
+    match client.jobs(&Wanted::default(), 1).await {
         Ok(_) => Finding::fine("API key", data.api_key().display().to_string()),
         Err(error) => Finding::problem("API key", error.to_string(), remedy),
     }
