@@ -13,7 +13,7 @@ mod usage;
 use clap::{Parser, ValueEnum};
 
 use crate::{
-    measurements::{intake, listing, long_recording, queue, reaction, workers},
+    measurements::{intake, listing, long_recording, queue, reaction, search, workers},
     postgres::Durability,
     report::Report,
 };
@@ -35,6 +35,10 @@ struct Options {
     /// Jobs in a list of very many.
     #[arg(long, default_value_t = 1_000_000)]
     listed: u64,
+
+    /// Jobs that are searched.
+    #[arg(long, default_value_t = 1_000_000)]
+    searched: u64,
 
     /// Hours of sound in the long recording.
     #[arg(long, default_value_t = 10)]
@@ -59,6 +63,8 @@ enum Measurement {
     Queue,
     /// Pages of a list of very many.
     Listing,
+    /// Filters, orders and searches over very many transcripts.
+    Search,
 }
 
 /// One thread: the kernel ends our children with the thread that started them.
@@ -89,6 +95,7 @@ impl Options {
             Measurement::LongRecording => long_recording::measure(self.hours).await,
             Measurement::Queue => queue::measure(self.queued, self.seconds).await,
             Measurement::Listing => listing::measure(self.listed).await,
+            Measurement::Search => search::measure(self.searched).await,
         }
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod listing;
 pub(crate) mod long_recording;
 pub(crate) mod queue;
 pub(crate) mod reaction;
+pub(crate) mod search;
 pub(crate) mod workers;

@@ -25,14 +25,14 @@ pub(crate) async fn measure(jobs: u64) -> anyhow::Result<Report> {
     }
     fill::history(&stand, &template, &workspaces, jobs)?;
 
-    let middle = fill::nth_job(&stand, jobs / 2)?;
+    let middle = fill::time_of(&stand, jobs / 2)?;
     let mut report = Report::default();
     for (what, query) in [
         ("newest", String::new()),
         ("failed ones", "?state=failed".to_owned()),
         ("canceled ones", "?state=canceled".to_owned()),
-        ("from the middle on", format!("?cursor={middle}")),
-        ("failed ones from the middle on", format!("?state=failed&cursor={middle}")),
+        ("from the middle on", format!("?created_before={middle}")),
+        ("failed ones from the middle on", format!("?state=failed&created_before={middle}")),
     ] {
         let path = format!("/v1/jobs{query}");
         let times = ask(CLIENTS, Until::Each(REQUESTS / CLIENTS), async || {
