@@ -10,12 +10,12 @@ use crate::{
     clock::WrongClock,
     dice::Dice,
     faults::{self, Fault},
+    house::House,
     load,
-    postgres::Postgres,
     recordings::Recording,
     report::SeedReport,
     settle::settle,
-    stack::{House, Stack},
+    stack::{Stack, TRANSCRIBERS},
     world::{Reference, World},
 };
 
@@ -50,12 +50,12 @@ impl Run {
         let begun = Instant::now();
         let mut dice = Dice::new(seed);
         let house = if seed.is_multiple_of(2) {
-            House::Sqlite
+            House::sqlite(folder)?
         } else {
-            House::Postgres(Postgres::start(&folder.join("postgres")).await?)
+            House::postgres(folder).await?
         };
         let database = house.name();
-        let clock = WrongClock::choose(seed, &house.programs());
+        let clock = WrongClock::choose(seed, &programs(&house));
         let clock = clock.filter(|_| !self.without.iter().any(|row| row == Fault::SkewClock.row()));
         let skewed = u32::from(clock.is_some());
         let stack = Stack::start(folder, house, clock).await?;
@@ -89,6 +89,12 @@ impl Run {
         let some = counts.into_iter().filter(|(_, times)| *times > 0);
         some.map(|(fault, times)| (fault.row(), u32::try_from(times).unwrap_or(u32::MAX))).collect()
     }
+}
+
+/// The names of all programs that know the time.
+fn programs(house: &House) -> Vec<String> {
+    let gateways = (0..house.gateways()).map(|number| format!("gateway-{number}"));
+    gateways.chain((0..TRANSCRIBERS).map(|number| format!("transcriber-{number}"))).collect()
 }
 
 /// Ends everything, and looks that nobody stays. The answer is how many processes ended by themselves before.
