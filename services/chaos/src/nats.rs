@@ -89,7 +89,7 @@ impl Nats {
         let mut process = self.process.lock().await;
         self.disk.fill()?;
         sleep(time).await;
-        self.disk.make_room();
+        self.disk.make_room()?;
         process.kill().await?;
         process.start()?;
         self.ready().await

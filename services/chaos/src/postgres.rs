@@ -61,12 +61,8 @@ impl Postgres {
         let made = initdb.output()?;
         ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
-        let settings = [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_wal_size=128MB",
-            "max_connections=200",
-        ];
+        let settings =
+            ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_wal_size=128MB", "max_connections=200"];
         let mut arguments = vec!["-D".into(), data.into(), "-p".into(), address.port().to_string().into()];
         arguments.extend(settings.iter().flat_map(|setting| ["-c".into(), (*setting).into()]));
         let process = Process::new(Plan {

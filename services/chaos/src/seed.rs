@@ -6,7 +6,7 @@ use escriba_e2e::processes;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    checks,
+    checks::{self, Tally},
     clock::WrongClock,
     dice::Dice,
     faults::{self, Fault},
@@ -49,11 +49,7 @@ impl Run {
     async fn seed(&self, seed: u64, folder: &Path) -> anyhow::Result<SeedReport> {
         let begun = Instant::now();
         let mut dice = Dice::new(seed);
-        let house = if seed.is_multiple_of(2) {
-            House::sqlite(folder)?
-        } else {
-            House::postgres(folder).await?
-        };
+        let house = if seed.is_multiple_of(2) { House::sqlite(folder)? } else { House::postgres(folder).await? };
         let database = house.name();
         let clock = WrongClock::choose(seed, &programs(&house));
         let clock = clock.filter(|_| !self.without.iter().any(|row| row == Fault::SkewClock.row()));
@@ -70,9 +66,17 @@ impl Run {
         if skewed > 0 {
             faults.insert(Fault::SkewClock.row(), skewed);
         }
-        settle(&world).await?;
-        let jobs = checks::check(&world, &done).await?;
-        let deaths = end(&world).await?;
+        let (mut jobs, mut deaths) = (Tally::default(), 0);
+        let ended = async {
+            settle(&world).await?;
+            jobs = checks::check(&world, &done).await?;
+            deaths = end(&world).await?;
+            anyhow::Ok(())
+        };
+        // What was complained of before tells why.
+        if let Err(error) = ended.await {
+            world.complain(format!("{error:#}"));
+        }
         let troubles = world.take_troubles();
         Ok(SeedReport { seed, database, faults, jobs, seconds: begun.elapsed().as_secs(), deaths, troubles })
     }

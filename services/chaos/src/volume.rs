@@ -43,6 +43,7 @@ impl Volume {
             return Ok(Self { folder, image: None });
         }
         fs::remove_dir(folder.join("lost+found"))?;
+        File::open(&folder)?.sync_all()?;
         Ok(Self { folder, image: Some(image) })
     }
 
@@ -68,8 +69,10 @@ impl Volume {
         Ok(())
     }
 
-    pub(crate) fn make_room(&self) {
-        fs::remove_file(self.filler()).ok();
+    /// For good: the room is there after a loss of power too.
+    pub(crate) fn make_room(&self) -> std::io::Result<()> {
+        fs::remove_file(self.filler())?;
+        File::open(&self.folder)?.sync_all()
     }
 
     /// From this moment on nothing is written any more: what was not synchronised is lost.

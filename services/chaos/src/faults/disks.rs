@@ -15,7 +15,7 @@ impl World {
         };
         disk.fill()?;
         sleep(time).await;
-        disk.make_room();
+        disk.make_room()?;
         Ok(())
     }
 }
