@@ -20,7 +20,7 @@ use poem::{
     middleware::AddData,
     web::{Data, Json, Redirect},
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, OpenApiService};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +33,13 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
     let docs = service.swagger_ui();
     Route::new()
         .at("/", get(index))
-        .at("/openapi.json", get(openapi).with(AddData::new(document)))
+        .at("/openapi.json", get(openapi).with(AddData::new(document.clone())))
         .nest("/docs", docs)
         .nest("/", service)
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
+        .around(move |endpoint, request| document::name_methods(endpoint, document.clone(), request))
         .around(requests::observe)
 }
 
@@ -53,7 +54,11 @@ pub fn service(
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app },
     );
-    OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
+    let operator = ContactObject::new().name("Whoever runs this installation");
+    OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION"))
+        .server("/")
+        .description(document::DESCRIPTION)
+        .contact(operator)
 }
 
 #[handler]

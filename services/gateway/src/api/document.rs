@@ -1,9 +1,14 @@
 //! The `OpenAPI` document: what the framework derives from the operations, and the examples it has no words for.
 
+mod allow;
+mod dialect;
+
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use serde_json::{Value, json};
+
+pub(super) use allow::name_methods;
 
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
@@ -36,6 +41,8 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
             add_examples(operation);
         }
     }
+    document["components"]["schemas"]["Transcript"] = transcript_schema();
+    dialect::modernise(&mut document);
     Document(Arc::new(document))
 }
 
@@ -47,7 +54,9 @@ fn add_examples(operation: &mut Value) {
         }
     }
     if operation["operationId"] == "createJob" {
-        operation["requestBody"]["content"]["multipart/form-data"]["example"] = json!({
+        let form = &mut operation["requestBody"]["content"]["multipart/form-data"];
+        form["schema"]["additionalProperties"] = json!(false);
+        form["example"] = json!({
             "languages": "en,es",
             "prompt": "A talk about message queues.",
             "hotwords": "Escriba, JetStream, Traefik",
@@ -57,7 +66,9 @@ fn add_examples(operation: &mut Value) {
         });
     }
     if operation["operationId"] == "getTranscript" {
-        operation["responses"]["200"]["content"]["application/json"]["example"] = transcript();
+        let json = &mut operation["responses"]["200"]["content"]["application/json"];
+        json["example"] = transcript();
+        json["schema"] = json!({ "$ref": "#/components/schemas/Transcript" });
     }
     let operation_id = operation["operationId"].clone();
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -86,6 +97,47 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
+}
+
+/// What export writes, which streams through as it is.
+fn transcript_schema() -> Value {
+    let maybe = |kind: &str, description: &str| json!({ "type": [kind, "null"], "description": description });
+    let segment = json!({
+        "type": "object",
+        "required": ["id", "start", "end", "text"],
+        "properties": {
+            "id": { "type": "integer", "description": "Counts from 0." },
+            "start": { "type": "number", "description": "Seconds." },
+            "end": { "type": "number", "description": "Seconds." },
+            "text": { "type": "string" },
+            "language": maybe("string", "The language of this segment."),
+            "channel": maybe("integer", "The recording's channel, counted from 1; null when its channels were mixed."),
+            "avg_logprob": maybe("number", "Mean natural-log probability of the text; 0 is certain."),
+            "no_speech_prob": maybe("number", "The probability, 0 to 1, that nobody speaks here."),
+            "words": {
+                "type": "array",
+                "items": { "$ref": "#/components/schemas/Word" },
+                "description": "Left out unless word timestamps were asked for.",
+            },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "A job's text with everything known of it.",
+        "required": ["job_id", "file_name", "task", "model", "version", "segments", "text"],
+        "properties": {
+            "job_id": { "type": "string", "format": "uuid" },
+            "file_name": { "type": "string" },
+            "language": maybe("string", "The language spoken; null when nobody speaks."),
+            "task": { "type": "string", "description": "`transcribe` or `translate`." },
+            "model": { "type": "string" },
+            "duration": maybe("number", "The recording's length in seconds, once known."),
+            "version": { "type": "integer", "description": "Grows at each edit." },
+            "segments": { "type": "array", "items": segment },
+            "text": { "type": "string", "description": "All segments' texts as one." },
+        },
+        "example": transcript(),
+    })
 }
 
 fn transcript() -> Value {
@@ -118,6 +170,9 @@ fn problem(status: &str) -> Value {
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
+        "415" => {
+            ("Unsupported Media Type", "unsupported_media_type", "The body's content type is not taken here.")
+        }
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),
         "507" => ("Insufficient Storage", "storage_full", "The server has no room left to store this."),

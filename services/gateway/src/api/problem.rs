@@ -93,6 +93,9 @@ pub(crate) enum Failure {
     /// The upload is larger than this server takes.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
+    /// The body is of a kind that is not taken here.
+    #[oai(status = 415)]
+    UnsupportedMediaType(ProblemJson),
     /// The request can be read, but something in it is wrong.
     #[oai(status = 422)]
     Invalid(ProblemJson),
@@ -184,7 +187,9 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
             ("method_not_allowed", "This address does not take this method. /docs lists what it takes.")
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("unsupported_media_type", "The body's content type is not taken here. /docs lists what is.")
+            let detail = "The body's content type is not taken here. /docs lists what is.";
+            let problem = ProblemJson::new(status, "unsupported_media_type", detail);
+            return Failure::UnsupportedMediaType(problem).into_response();
         }
         _ if status.is_client_error() => {
             return (status, ProblemJson::new(status, "bad_request", &error.to_string())).into_response();
