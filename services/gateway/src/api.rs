@@ -5,11 +5,14 @@ mod authentication;
 mod document;
 mod events;
 mod events_view;
+mod idempotency;
 mod job_view;
 mod jobs;
+mod new_job;
 mod problem;
 mod queue;
 mod requests;
+mod submission;
 mod transcripts;
 mod upload_form;
 

@@ -3,6 +3,7 @@
 
 use std::{error::Error, time::Duration};
 
+use escriba_database::idempotency;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -87,6 +88,9 @@ async fn tidy(app: &App, orphan_age: Duration) {
             tracing::info!(jobs, recordings, failed = report.failures.count, "what was kept long enough is deleted");
         }
         Err(error) => tracing::warn!(%error, "what was kept long enough could not be deleted"),
+    }
+    if let Err(error) = idempotency::forget_expired(&app.db).await {
+        tracing::warn!(%error, "old idempotency keys could not be forgotten");
     }
     match sweep_orphans(&app.db, &app.blobs, orphan_age, Mode::Apply).await {
         Ok(report) => {

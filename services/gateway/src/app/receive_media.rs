@@ -5,6 +5,7 @@ use escriba_blobs::{BlobError, ObjectKey, Upload};
 use escriba_database::media::Media;
 use escriba_domain::{ErrorKind, MediaId, WorkspaceId};
 use futures_util::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
 
 use super::App;
 
@@ -71,6 +72,24 @@ async fn take_all<E: std::fmt::Display>(
         upload.write(piece).await?;
     }
     Ok(())
+}
+
+/// Reads the bytes for their hash alone, and keeps none of them.
+pub async fn weigh_media<E: std::fmt::Display>(
+    app: &App,
+    mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<[u8; 32], ReceiveError> {
+    let limit = app.max_upload_bytes;
+    let (mut hash, mut read) = (Sha256::new(), 0);
+    while let Some(piece) = bytes.next().await {
+        let piece = piece.map_err(|error| ReceiveError::BrokenOff(error.to_string()))?;
+        read += piece.len() as u64;
+        if read > limit {
+            return Err(ReceiveError::TooLarge { limit });
+        }
+        hash.update(&piece);
+    }
+    Ok(hash.finalize().into())
 }
 
 /// Forgets a recording that no job came to need.

@@ -8,6 +8,8 @@ mod deaths;
 mod document;
 mod events;
 mod housekeeping;
+mod idempotency;
+mod imports;
 mod jobs;
 mod outages;
 mod parts;
