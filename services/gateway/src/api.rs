@@ -15,6 +15,7 @@ mod requests;
 mod submission;
 mod transcripts;
 mod upload_form;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
+        .around(uploads::speak_tus)
         .around(requests::observe)
 }
 
@@ -49,12 +51,16 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
 pub fn service(
     app: Arc<App>,
     shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+) -> OpenApiService<
+    (jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi, uploads::UploadsApi),
+    (),
+> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
-        queue::QueueApi { app },
+        queue::QueueApi { app: app.clone() },
+        uploads::UploadsApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

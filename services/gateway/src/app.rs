@@ -37,6 +37,7 @@ pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
 pub mod upkeep;
+pub mod uploads;
 
 /// What the use cases work with.
 #[derive(Debug)]

@@ -101,7 +101,7 @@ pub async fn discard_media(app: &App, media: &Media) {
 }
 
 /// The last part of the sender's path, fit to be shown: no control characters, not endless, never empty.
-fn display_name(name: Option<&str>) -> String {
+pub(super) fn display_name(name: Option<&str>) -> String {
     let name = name.unwrap_or_default();
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last.chars().filter(|c| !c.is_control()).take(MAX_FILE_NAME_CHARS).collect();

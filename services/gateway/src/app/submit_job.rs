@@ -112,7 +112,7 @@ pub async fn submit_job(
 }
 
 /// The part of it that happens in a transaction.
-async fn insert_job(
+pub(super) async fn insert_job(
     app: &App,
     tx: &Transaction,
     recording: media::Media,
@@ -148,7 +148,7 @@ async fn insert_job(
 }
 
 /// The job is committed.
-fn note_accepted(job: &jobs::Job) {
+pub(super) fn note_accepted(job: &jobs::Job) {
     tracing::info!(job = %job.id, workspace = %job.workspace, bytes = job.media_bytes, "accepted a job");
     metrics::counter!("escriba_jobs_accepted_total", "lane" => job.options.lane.as_str()).increment(1);
 }

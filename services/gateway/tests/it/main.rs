@@ -17,5 +17,7 @@ mod retry;
 mod segments;
 mod sharing;
 mod stack;
+mod tus;
+mod tus_rules;
 mod uploads;
 mod worker;
