@@ -52,7 +52,7 @@ impl Problem {
 pub(crate) struct ProblemJson(Box<Problem>);
 
 impl ProblemJson {
-    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: &str) -> Self {
         Self(Box::new(Problem::new(status, code, detail)))
     }
 }
@@ -87,9 +87,9 @@ pub(crate) enum Failure {
     /// There is no such thing, or not in this workspace.
     #[oai(status = 404)]
     NotFound(ProblemJson),
-    /// The thing is in a state that does not allow this.
+    /// The thing is in a state that does not allow this. With `Retry-After`, it will soon be in another.
     #[oai(status = 409)]
-    Conflict(ProblemJson),
+    Conflict(ProblemJson, #[oai(header = "Retry-After")] Option<u32>),
     /// The upload is larger than this server takes.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
@@ -120,7 +120,7 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
             Failure::Unauthenticated(own(StatusCode::UNAUTHORIZED), "Bearer realm=\"escriba\"".to_owned())
         }
         ErrorKind::NotFound => Failure::NotFound(own(StatusCode::NOT_FOUND)),
-        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT)),
+        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT), None),
         ErrorKind::TooLarge => Failure::TooLarge(own(StatusCode::PAYLOAD_TOO_LARGE)),
         ErrorKind::StorageFull => {
             log(error);
@@ -138,6 +138,12 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
             Failure::Internal(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
         }
     }
+}
+
+/// The same request may succeed in a moment.
+pub(crate) fn busy(code: &str, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::CONFLICT, code, &error.to_string());
+    Failure::Conflict(problem, Some(RETRY_AFTER_SECONDS))
 }
 
 /// The request itself cannot be read.

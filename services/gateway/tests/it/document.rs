@@ -73,13 +73,18 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             assert!(has_own_example(&document, operation), "{name} shows no example of success");
         }
         let expected = [
+            "appendToUpload",
             "cancelJob",
             "createJob",
+            "createUpload",
             "deleteJob",
+            "deleteUpload",
             "followJob",
             "getJob",
             "getQueue",
             "getTranscript",
+            "getUpload",
+            "getUploadOptions",
             "listJobs",
             "retryJob",
         ];
