@@ -1,7 +1,11 @@
 // Uploads a file with a stranger's tus client, as an application would, and prints the id of the job it became.
 // usage: node upload.mjs ENDPOINT KEY FILE
 import { createReadStream } from "node:fs";
-import { Upload } from "tus-js-client";
+import { createRequire } from "node:module";
+
+// `make setup-tests` puts it there.
+const require = createRequire(new URL("../../../.local/node/", import.meta.url));
+const { Upload } = require("tus-js-client");
 
 const [endpoint, key, file] = process.argv.slice(2);
 let job;

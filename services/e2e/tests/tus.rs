@@ -91,10 +91,8 @@ impl House {
 }
 
 fn start_client(endpoint: &str, key: &str, file: &Path) -> Child {
-    let folder = repo_root().join("services/e2e/clients");
-    assert!(folder.join("node_modules/tus-js-client").is_dir(), "tus-js-client is missing: run `make setup-tests`");
-    Command::new("node")
-        .arg(folder.join("upload.mjs"))
+    Command::new(repo_root().join(".local/bin/node"))
+        .arg(repo_root().join("services/e2e/clients/upload.mjs"))
         .args([endpoint, key])
         .arg(file)
         .stdin(Stdio::null())
@@ -102,7 +100,7 @@ fn start_client(endpoint: &str, key: &str, file: &Path) -> Child {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("node can be run")
+        .expect("node can be run; `make setup-tests` installs it")
 }
 
 /// A way to the gateway that breaks a few times.
