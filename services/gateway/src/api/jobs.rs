@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use escriba_database::{
-    DatabaseError,
-    chunks::{self, ChunkCounts},
+    DatabaseError, chunks,
     jobs::{self, Filter, Job},
 };
 use escriba_domain::{ErrorKind, JobId, JobState};
