@@ -5,13 +5,17 @@ mod authentication;
 mod document;
 mod events;
 mod events_view;
+mod idempotency;
 mod job_view;
 mod jobs;
+mod new_job;
 mod problem;
 mod queue;
 mod requests;
+mod submission;
 mod transcripts;
 mod upload_form;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -20,7 +24,7 @@ use poem::{
     middleware::AddData,
     web::{Data, Json, Redirect},
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, OpenApiService};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +37,14 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
     let docs = service.swagger_ui();
     Route::new()
         .at("/", get(index))
-        .at("/openapi.json", get(openapi).with(AddData::new(document)))
+        .at("/openapi.json", get(openapi).with(AddData::new(document.clone())))
         .nest("/docs", docs)
         .nest("/", service)
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
+        .around(uploads::speak_tus)
+        .around(move |endpoint, request| document::name_methods(endpoint, document.clone(), request))
         .around(requests::observe)
 }
 
@@ -46,14 +52,22 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
 pub fn service(
     app: Arc<App>,
     shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+) -> OpenApiService<
+    (jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi, uploads::UploadsApi),
+    (),
+> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
-        queue::QueueApi { app },
+        queue::QueueApi { app: app.clone() },
+        uploads::UploadsApi { app },
     );
-    OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
+    let operator = ContactObject::new().name("Whoever runs this installation");
+    OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION"))
+        .server("/")
+        .description(document::DESCRIPTION)
+        .contact(operator)
 }
 
 #[handler]

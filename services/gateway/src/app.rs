@@ -5,9 +5,10 @@ use escriba_database::Database;
 use escriba_domain::ModelName;
 use escriba_messaging::{Messaging, Workers};
 
-use crate::clients::exports::Exports;
+use crate::clients::{exports::Exports, remote::Remote};
 use look_at_queue::Depths;
 
+pub mod answer_once;
 pub mod apply_retention;
 pub mod authenticate_caller;
 mod bells;
@@ -22,18 +23,21 @@ pub mod fail_chunk;
 pub mod follow_job;
 pub mod hold;
 pub mod housekeeping;
+pub mod import_media;
 pub mod look_at_queue;
 pub mod pace;
 pub mod plan_part;
 pub mod receive_media;
 pub mod release_chunk;
 pub mod renew_lease;
+mod renewing;
 pub mod requeue_silent;
 pub mod retry_job;
 pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
 pub mod upkeep;
+pub mod uploads;
 
 /// What the use cases work with.
 #[derive(Debug)]
@@ -42,6 +46,7 @@ pub struct App {
     pub messaging: Messaging,
     pub blobs: BlobStore,
     pub(crate) exports: Exports,
+    pub(crate) remote: Remote,
     pub(crate) workers: Workers,
     pub(crate) depths: Depths,
     /// The models that may be asked for; the first is the default.

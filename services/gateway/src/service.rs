@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api,
     app::{App, bootstrap_workspace, housekeeping, look_at_queue::Depths, upkeep},
-    clients::exports::Exports,
+    clients::{exports::Exports, remote::Remote},
     config::Config,
     grpc,
 };
@@ -52,6 +52,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         messaging: messaging.clone(),
         blobs: blobs.clone(),
         exports,
+        remote: Remote::new(config.import_allow),
         workers: workers.clone(),
         depths: Depths::default(),
         models,

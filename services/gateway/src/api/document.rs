@@ -1,9 +1,14 @@
 //! The `OpenAPI` document: what the framework derives from the operations, and the examples it has no words for.
 
+mod allow;
+mod dialect;
+
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use serde_json::{Value, json};
+
+pub(super) use allow::name_methods;
 
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
@@ -18,6 +23,8 @@ const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
 pub(super) enum Group {
     /// Submit recordings, follow them, cancel them, run them again and delete them.
     Jobs,
+    /// Send recordings over connections that break.
+    Uploads,
     /// Read the text.
     Transcripts,
     /// See what waits and who works.
@@ -36,6 +43,8 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
             add_examples(operation);
         }
     }
+    document["components"]["schemas"]["Transcript"] = transcript_schema();
+    dialect::modernise(&mut document);
     Document(Arc::new(document))
 }
 
@@ -47,7 +56,9 @@ fn add_examples(operation: &mut Value) {
         }
     }
     if operation["operationId"] == "createJob" {
-        operation["requestBody"]["content"]["multipart/form-data"]["example"] = json!({
+        let form = &mut operation["requestBody"]["content"]["multipart/form-data"];
+        form["schema"]["additionalProperties"] = json!(false);
+        form["example"] = json!({
             "languages": "en,es",
             "prompt": "A talk about message queues.",
             "hotwords": "Escriba, JetStream, Traefik",
@@ -56,13 +67,23 @@ fn add_examples(operation: &mut Value) {
             "media": "(the recording's bytes)",
         });
     }
+    if let Some(bytes) = operation.pointer_mut("/requestBody/content/application~1offset+octet-stream") {
+        bytes["example"] = json!("(bytes of the recording)");
+    }
     if operation["operationId"] == "getTranscript" {
-        operation["responses"]["200"]["content"]["application/json"]["example"] = transcript();
+        let json = &mut operation["responses"]["200"]["content"]["application/json"];
+        json["example"] = transcript();
+        json["schema"] = json!({ "$ref": "#/components/schemas/Transcript" });
     }
     let operation_id = operation["operationId"].clone();
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         if response["description"] == "" {
             response["description"] = json!(if operation_id == "listJobs" { "A page of jobs." } else { "The job." });
+        }
+        for (name, header) in response.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Some(example) = header_example(name) {
+                header["example"] = example;
+            }
         }
         for (content_type, content) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
         {
@@ -70,6 +91,21 @@ fn add_examples(operation: &mut Value) {
                 content["example"] = example;
             }
         }
+    }
+}
+
+/// What a header of an upload's answers looks like.
+fn header_example(name: &str) -> Option<Value> {
+    match name {
+        "TUS-VERSION" => Some(json!("1.0.0")),
+        "TUS-EXTENSION" => Some(json!("creation,creation-with-upload,termination,checksum,expiration")),
+        "TUS-MAX-SIZE" => Some(json!(8_589_934_592_u64)),
+        "TUS-CHECKSUM-ALGORITHM" => Some(json!("sha1,sha256")),
+        "UPLOAD-OFFSET" | "UPLOAD-LENGTH" => Some(json!(25_165_824)),
+        "UPLOAD-EXPIRES" => Some(json!("Sun, 22 Nov 2026 18:00:00 GMT")),
+        "UPLOAD-METADATA" => Some(json!("filename aW50ZXJ2aWV3Lm1wMw==,lane YmF0Y2g=")),
+        "X-ESCRIBA-JOB" => Some(json!(EXAMPLE_ID)),
+        _ => None,
     }
 }
 
@@ -86,6 +122,47 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
+}
+
+/// What export writes, which streams through as it is.
+fn transcript_schema() -> Value {
+    let maybe = |kind: &str, description: &str| json!({ "type": [kind, "null"], "description": description });
+    let segment = json!({
+        "type": "object",
+        "required": ["id", "start", "end", "text"],
+        "properties": {
+            "id": { "type": "integer", "description": "Counts from 0." },
+            "start": { "type": "number", "description": "Seconds." },
+            "end": { "type": "number", "description": "Seconds." },
+            "text": { "type": "string" },
+            "language": maybe("string", "The language of this segment."),
+            "channel": maybe("integer", "The recording's channel, counted from 1; null when its channels were mixed."),
+            "avg_logprob": maybe("number", "Mean natural-log probability of the text; 0 is certain."),
+            "no_speech_prob": maybe("number", "The probability, 0 to 1, that nobody speaks here."),
+            "words": {
+                "type": "array",
+                "items": { "$ref": "#/components/schemas/Word" },
+                "description": "Left out unless word timestamps were asked for.",
+            },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "A job's text with everything known of it.",
+        "required": ["job_id", "file_name", "task", "model", "version", "segments", "text"],
+        "properties": {
+            "job_id": { "type": "string", "format": "uuid" },
+            "file_name": { "type": "string" },
+            "language": maybe("string", "The language spoken; null when nobody speaks."),
+            "task": { "type": "string", "description": "`transcribe` or `translate`." },
+            "model": { "type": "string" },
+            "duration": maybe("number", "The recording's length in seconds, once known."),
+            "version": { "type": "integer", "description": "Grows at each edit." },
+            "segments": { "type": "array", "items": segment },
+            "text": { "type": "string", "description": "All segments' texts as one." },
+        },
+        "example": transcript(),
+    })
 }
 
 fn transcript() -> Value {
@@ -117,8 +194,13 @@ fn problem(status: &str) -> Value {
         "401" => ("Unauthorized", "api_key_invalid", "The API key is unknown, expired or revoked."),
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
+        "410" => ("Gone", "upload_gone", "Nothing came for the upload for more than a day, so it is gone."),
+        "412" => ("Precondition Failed", "tus_version_unsupported", "This server speaks tus 1.0.0."),
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
+        "415" => ("Unsupported Media Type", "unsupported_media_type", "The body's content type is not taken here."),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
+        "423" => ("Locked", "upload_locked", "Another request is writing to this upload."),
+        "460" => ("Error", "checksum_mismatch", "The bytes do not have the checksum that was sent with them."),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),
         "507" => ("Insufficient Storage", "storage_full", "The server has no room left to store this."),
         _ => ("Internal Server Error", "internal", "Something went wrong on the server. Its log has the cause."),

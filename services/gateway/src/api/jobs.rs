@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use escriba_database::{
-    DatabaseError,
-    chunks::{self, ChunkCounts},
+    DatabaseError, chunks,
     jobs::{self, Filter, Job},
-    within_reason,
 };
 use escriba_domain::{ErrorKind, JobId, JobState};
 use poem_openapi::{
@@ -19,31 +17,24 @@ use uuid::Uuid;
 use super::{
     authentication::ApiKey,
     document::Group,
+    idempotency::{Answered, KeyHeader},
     job_view::{JobPage, JobView},
+    new_job::NewJob,
     problem::{Failure, failure, invalid},
-    upload_form::UploadForm,
+    submission::{Accepted, submit},
 };
 use crate::app::{
     App,
     cancel_job::cancel_job,
     delete_job::delete_job,
     look_at_queue::{self, Place},
-    receive_media::discard_media,
     retry_job::{RetryError, retry_job},
-    submit_job::submit_job,
 };
 
 const MAX_PAGE: u64 = 200;
 
 pub struct JobsApi {
     pub(super) app: Arc<App>,
-}
-
-#[derive(ApiResponse)]
-enum Accepted {
-    /// The recording is stored and the job queued. `Location` is where to look at it.
-    #[oai(status = 202)]
-    Job(Json<JobView>, #[oai(header = "Location")] String),
 }
 
 #[derive(ApiResponse)]
@@ -71,27 +62,21 @@ enum Deleted {
 impl JobsApi {
     /// Submit a recording
     ///
-    /// Takes a recording as a multipart form and queues its transcription. The upload streams into storage, whatever
-    /// its size; the answer comes once the job is durably queued. Follow it under `/v1/jobs/{id}/events`.
+    /// Queues the transcription of a recording: one that is sent in a multipart form, or one that the server fetches
+    /// from `media_url`. Both stream into storage, whatever their size; the answer comes once the job is durably
+    /// queued. Follow it under `/v1/jobs/{id}/events`.
     #[oai(path = "/", method = "post", operation_id = "createJob")]
-    async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
-        let received = form.receive(&self.app, key.0).await?;
-        let media = received.media.clone();
-        let submitted = within_reason(submit_job(&self.app, received.media, received.options)).await;
-        let id = match submitted {
-            Ok(id) => id,
-            Err(error) => {
-                // Where the outcome is unknown the job may be there; an upload without one is swept later.
-                if error.kind() == ErrorKind::Invalid {
-                    discard_media(&self.app, &media).await;
-                }
-                return Err(failure(error.kind(), "option_invalid", &error));
-            }
-        };
-        let job = self.find_job(key, id).await?;
-        // It has one chunk, which waits. Where, can be asked.
-        let counts = ChunkCounts { waiting: 1, ..ChunkCounts::default() };
-        Ok(Accepted::Job(Json(JobView::new(job, counts, None)), format!("/v1/jobs/{id}")))
+    async fn create(
+        &self,
+        key: ApiKey,
+        /// Any text that names this request and no other, such as a UUID. Sent again with the same key within a day,
+        /// the request is answered as it was the first time, and there is still one job.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: KeyHeader,
+        job: NewJob,
+    ) -> Result<Answered<Accepted>, Failure> {
+        let answer = submit(&self.app, key.0, idempotency_key, job).await?;
+        Ok(answer.into())
     }
 
     /// List jobs

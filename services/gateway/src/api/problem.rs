@@ -52,7 +52,7 @@ impl Problem {
 pub(crate) struct ProblemJson(Box<Problem>);
 
 impl ProblemJson {
-    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: &str) -> Self {
         Self(Box::new(Problem::new(status, code, detail)))
     }
 }
@@ -87,12 +87,15 @@ pub(crate) enum Failure {
     /// There is no such thing, or not in this workspace.
     #[oai(status = 404)]
     NotFound(ProblemJson),
-    /// The thing is in a state that does not allow this.
+    /// The thing is in a state that does not allow this. With `Retry-After`, it will soon be in another.
     #[oai(status = 409)]
-    Conflict(ProblemJson),
+    Conflict(ProblemJson, #[oai(header = "Retry-After")] Option<u32>),
     /// The upload is larger than this server takes.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
+    /// The body is of a kind that is not taken here.
+    #[oai(status = 415)]
+    UnsupportedMediaType(ProblemJson),
     /// The request can be read, but something in it is wrong.
     #[oai(status = 422)]
     Invalid(ProblemJson),
@@ -117,7 +120,7 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
             Failure::Unauthenticated(own(StatusCode::UNAUTHORIZED), "Bearer realm=\"escriba\"".to_owned())
         }
         ErrorKind::NotFound => Failure::NotFound(own(StatusCode::NOT_FOUND)),
-        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT)),
+        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT), None),
         ErrorKind::TooLarge => Failure::TooLarge(own(StatusCode::PAYLOAD_TOO_LARGE)),
         ErrorKind::StorageFull => {
             log(error);
@@ -135,6 +138,12 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
             Failure::Internal(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
         }
     }
+}
+
+/// The same request may succeed in a moment.
+pub(crate) fn busy(code: &str, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::CONFLICT, code, &error.to_string());
+    Failure::Conflict(problem, Some(RETRY_AFTER_SECONDS))
 }
 
 /// The request itself cannot be read.
@@ -184,7 +193,9 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
             ("method_not_allowed", "This address does not take this method. /docs lists what it takes.")
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("unsupported_media_type", "The body's content type is not taken here. /docs lists what is.")
+            let detail = "The body's content type is not taken here. /docs lists what is.";
+            let problem = ProblemJson::new(status, "unsupported_media_type", detail);
+            return Failure::UnsupportedMediaType(problem).into_response();
         }
         _ if status.is_client_error() => {
             return (status, ProblemJson::new(status, "bad_request", &error.to_string())).into_response();

@@ -24,8 +24,13 @@ struct TooLong;
 /// Something that hangs is something that is away: whoever asked hears of it, instead of waiting with it.
 pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let takes_its_time = request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
-        || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
+    let brings_a_recording = match *request.method() {
+        Method::POST => matches!(path.trim_end_matches('/'), "/v1/jobs" | "/v1/uploads"),
+        Method::PATCH => path.starts_with("/v1/uploads/"),
+        _ => false,
+    };
+    let takes_its_time =
+        brings_a_recording || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
     if takes_its_time {
         return endpoint.call(request).await.map(IntoResponse::into_response);
     }

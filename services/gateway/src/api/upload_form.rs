@@ -12,17 +12,15 @@ use poem::{
     FromRequest, Request, RequestBody,
     web::{Field, Multipart},
 };
-use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaMediaType, MetaRequest, Registry},
-};
+use poem_openapi::registry::MetaMediaType;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
 use super::problem::{Failure, failure, invalid, unreadable};
 use crate::app::{
     App,
-    receive_media::{ReceiveError, discard_media, receive_media},
+    answer_once::Fingerprint,
+    receive_media::{ReceiveError, discard_media, receive_media, weigh_media},
     submit_job::check_options,
 };
 
@@ -34,40 +32,70 @@ const READ_BYTES: usize = 256 << 10;
 /// A form on its way in.
 pub(super) struct UploadForm(Multipart);
 
-/// What the form held: a stored recording and how to transcribe it.
+/// What was asked for: a stored recording and how to transcribe it.
 pub(super) struct Received {
     pub(super) media: Media,
     pub(super) options: JobOptions,
 }
 
+/// Where a form's recording goes.
+#[derive(Clone, Copy)]
+enum Destination {
+    Storage(WorkspaceId),
+    /// It was stored before, and is only compared.
+    Nowhere,
+}
+
+enum Recording {
+    Stored(Media),
+    Weighed([u8; 32]),
+}
+
+/// A form as far as it is read.
+struct Contents {
+    options: JobOptions,
+    /// All parts but the recording, by name and as they were sent.
+    asked: Vec<(String, String)>,
+    recording: Option<Recording>,
+}
+
 impl UploadForm {
     /// Reads the whole form. Options that come before the recording are checked before it is taken; nothing stays in
     /// storage when anything is wrong.
-    pub(super) async fn receive(mut self, app: &App, workspace: WorkspaceId) -> Result<Received, Failure> {
-        let mut options = options::defaults(app);
-        let mut media = None;
-        let read = self.read(app, workspace, &mut options, &mut media).await;
-        let checked = read.and_then(|()| check(app, &options));
-        match (checked, media) {
-            (Ok(()), Some(media)) => Ok(Received { media, options }),
-            (Ok(()), None) => {
-                Err(invalid("media_missing", "The form has no part named `media`. Put the recording there."))
-            }
-            (Err(failure), media) => {
-                if let Some(media) = media {
-                    discard_media(app, &media).await;
+    pub(super) async fn receive(self, app: &App, workspace: WorkspaceId) -> Result<(Received, Fingerprint), Failure> {
+        let contents = self.read(app, Destination::Storage(workspace)).await?;
+        let fingerprint = contents.fingerprint();
+        match contents.recording {
+            Some(Recording::Stored(media)) => Ok((Received { media, options: contents.options }, fingerprint)),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Reads the whole form for what it asks, and keeps nothing of it.
+    pub(super) async fn weigh(self, app: &App) -> Result<Fingerprint, Failure> {
+        Ok(self.read(app, Destination::Nowhere).await?.fingerprint())
+    }
+
+    async fn read(mut self, app: &App, destination: Destination) -> Result<Contents, Failure> {
+        let mut contents = Contents { options: options::defaults(app), asked: Vec::new(), recording: None };
+        let read = self.read_parts(app, destination, &mut contents).await;
+        match read.and_then(|()| check(app, &contents.options)) {
+            Ok(()) if contents.recording.is_some() => Ok(contents),
+            Ok(()) => Err(missing()),
+            Err(failure) => {
+                if let Some(Recording::Stored(media)) = &contents.recording {
+                    discard_media(app, media).await;
                 }
                 Err(failure)
             }
         }
     }
 
-    async fn read(
+    async fn read_parts(
         &mut self,
         app: &App,
-        workspace: WorkspaceId,
-        options: &mut JobOptions,
-        media: &mut Option<Media>,
+        destination: Destination,
+        contents: &mut Contents,
     ) -> Result<(), Failure> {
         let broken =
             |error: poem::error::ParseMultipartError| unreadable(&format!("The form cannot be read: {error}."));
@@ -75,29 +103,75 @@ impl UploadForm {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
                 let text = read_option(field, &name).await?;
-                options::set(options, &name, &text)?;
+                options::set(&mut contents.options, &name, &text)?;
+                contents.asked.push((name, text));
                 continue;
             }
-            if media.is_some() {
+            if contents.recording.is_some() {
                 return Err(invalid("media_repeated", "The form has two recordings. Send one job for each."));
             }
-            check(app, options)?;
-            *media = Some(receive(app, workspace, field).await?);
+            check(app, &contents.options)?;
+            contents.recording = Some(receive(app, destination, field).await?);
         }
         Ok(())
     }
 }
 
-async fn receive(app: &App, workspace: WorkspaceId, field: Field) -> Result<Media, Failure> {
+impl Contents {
+    /// The same however the parts are ordered. Parts of one name add up in their order.
+    fn fingerprint(&self) -> Fingerprint {
+        let mut asked: Vec<_> = self.asked.iter().collect();
+        asked.sort_by_key(|(name, _)| name);
+        let mut pieces: Vec<&[u8]> =
+            asked.into_iter().flat_map(|(name, text)| [name.as_bytes(), text.trim().as_bytes()]).collect();
+        match &self.recording {
+            Some(Recording::Stored(media)) => pieces.push(&media.sha256),
+            Some(Recording::Weighed(sha256)) => pieces.push(sha256),
+            None => {}
+        }
+        Fingerprint::of("createJob", &pieces)
+    }
+}
+
+/// Options named as the parts of the form, wherever they come from.
+pub(super) fn read_options<'a>(
+    app: &App,
+    asked: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<JobOptions, Failure> {
+    let mut options = options::defaults(app);
+    for (name, text) in asked {
+        options::set(&mut options, name, text)?;
+    }
+    check(app, &options)?;
+    Ok(options)
+}
+
+async fn receive(app: &App, destination: Destination, field: Field) -> Result<Recording, Failure> {
     let file_name = field.file_name().map(str::to_owned);
     let content_type = field.content_type().map(str::to_owned);
     let bytes = Box::pin(stream(field));
-    let received = receive_media(app, workspace, file_name.as_deref(), content_type.as_deref(), bytes).await;
-    received.map_err(|error| match &error {
+    let received = match destination {
+        Destination::Storage(workspace) => {
+            receive_media(app, workspace, file_name.as_deref(), content_type.as_deref(), bytes)
+                .await
+                .map(Recording::Stored)
+        }
+        Destination::Nowhere => weigh_media(app, bytes).await.map(Recording::Weighed),
+    };
+    received.map_err(not_received)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "so that it maps over errors")]
+pub(super) fn not_received(error: ReceiveError) -> Failure {
+    match &error {
         ReceiveError::BrokenOff(_) => unreadable(&error.to_string()),
         ReceiveError::TooLarge { .. } => failure(error.kind(), "upload_too_large", &error),
         ReceiveError::Storage(_) => failure(error.kind(), "storage", &error),
-    })
+    }
+}
+
+fn missing() -> Failure {
+    invalid("media_missing", "The form has no part named `media`. Put the recording there.")
 }
 
 fn stream(field: Field) -> impl Stream<Item = std::io::Result<Bytes>> {
@@ -126,24 +200,13 @@ fn check(app: &App, options: &JobOptions) -> Result<(), Failure> {
     })
 }
 
-impl<'a> ApiExtractor<'a> for UploadForm {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+/// How the document describes the form.
+pub(super) fn media_type() -> MetaMediaType {
+    MetaMediaType { content_type: CONTENT_TYPE, schema: schema::form() }
+}
 
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(_registry: &mut Registry) {}
-
-    fn request_meta() -> Option<MetaRequest> {
-        let content = vec![MetaMediaType { content_type: CONTENT_TYPE, schema: schema::form() }];
-        Some(MetaRequest { description: Some("The recording and its options."), content, required: true })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<Self::ParamType>,
-    ) -> poem::Result<Self> {
+impl<'a> FromRequest<'a> for UploadForm {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
         Ok(Self(<Multipart as FromRequest>::from_request(request, body).await?))
     }
 }

@@ -5,6 +5,7 @@ use escriba_blobs::{BlobError, ObjectKey, Upload};
 use escriba_database::media::Media;
 use escriba_domain::{ErrorKind, MediaId, WorkspaceId};
 use futures_util::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
 
 use super::App;
 
@@ -73,6 +74,24 @@ async fn take_all<E: std::fmt::Display>(
     Ok(())
 }
 
+/// Reads the bytes for their hash alone, and keeps none of them.
+pub async fn weigh_media<E: std::fmt::Display>(
+    app: &App,
+    mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<[u8; 32], ReceiveError> {
+    let limit = app.max_upload_bytes;
+    let (mut hash, mut read) = (Sha256::new(), 0);
+    while let Some(piece) = bytes.next().await {
+        let piece = piece.map_err(|error| ReceiveError::BrokenOff(error.to_string()))?;
+        read += piece.len() as u64;
+        if read > limit {
+            return Err(ReceiveError::TooLarge { limit });
+        }
+        hash.update(&piece);
+    }
+    Ok(hash.finalize().into())
+}
+
 /// Forgets a recording that no job came to need.
 pub async fn discard_media(app: &App, media: &Media) {
     let key = ObjectKey::Media { workspace: media.workspace, media: media.id };
@@ -82,7 +101,7 @@ pub async fn discard_media(app: &App, media: &Media) {
 }
 
 /// The last part of the sender's path, fit to be shown: no control characters, not endless, never empty.
-fn display_name(name: Option<&str>) -> String {
+pub(super) fn display_name(name: Option<&str>) -> String {
     let name = name.unwrap_or_default();
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last.chars().filter(|c| !c.is_control()).take(MAX_FILE_NAME_CHARS).collect();

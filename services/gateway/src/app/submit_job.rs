@@ -1,13 +1,17 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
-use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
+use escriba_database::{DatabaseError, Transaction, chunks, jobs, media, outbox};
 use escriba_domain::{
     ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
 };
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::{App, bells};
+use super::{
+    App,
+    answer_once::{Answer, Once, OnceError},
+    bells,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -30,6 +34,8 @@ pub enum SubmitError {
     )]
     LanguageFixedAndChanging,
     #[error(transparent)]
+    Once(#[from] OnceError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -43,6 +49,7 @@ impl SubmitError {
             | Self::EnglishOnly(_)
             | Self::LanguageGivenAndOpen
             | Self::LanguageFixedAndChanging => ErrorKind::Invalid,
+            Self::Once(error) => error.kind(),
             Self::Database(error) => error.kind(),
         }
     }
@@ -87,8 +94,30 @@ fn check_languages(options: &JobOptions) -> Result<(), SubmitError> {
     Ok(())
 }
 
-/// Queues the transcription of a stored recording.
-pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions) -> Result<JobId, SubmitError> {
+/// Queues the transcription of a stored recording. The answer that tells of the job is committed with it.
+pub async fn submit_job(
+    app: &App,
+    recording: media::Media,
+    options: JobOptions,
+    once: &Once,
+    answer: impl FnOnce(jobs::Job) -> Answer,
+) -> Result<Answer, SubmitError> {
+    let tx = app.db.begin().await?;
+    let job = insert_job(app, &tx, recording, options).await?;
+    let answer = answer(job.clone());
+    once.keep(&tx, &answer).await?;
+    tx.commit().await?;
+    note_accepted(&job);
+    Ok(answer)
+}
+
+/// The part of it that happens in a transaction.
+pub(super) async fn insert_job(
+    app: &App,
+    tx: &Transaction,
+    recording: media::Media,
+    options: JobOptions,
+) -> Result<jobs::Job, SubmitError> {
     check_options(app, &options)?;
     let trace = trace_context::current();
     let job = jobs::NewJob {
@@ -98,14 +127,13 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         options,
         trace: trace.clone(),
     };
-    let tx = app.db.begin().await?;
-    media::insert(&tx, &recording).await?;
-    jobs::insert(&tx, &job).await?;
-    let chunk_id = chunks::insert_whole(&tx, &job).await?;
+    media::insert(tx, &recording).await?;
+    jobs::insert(tx, &job).await?;
+    let chunk_id = chunks::insert_whole(tx, &job).await?;
 
     let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
     let event = job_queued(job.workspace, job.id, queued, &job.options, 1);
-    outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
+    outbox::append(tx, event_message(&event, tx.now(), &trace)).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
         job_id: job.id,
@@ -114,9 +142,13 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         model: job.options.model,
         ring: 1,
     };
-    bells::ring(&tx, &item, &trace).await?;
-    tx.commit().await?;
-    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
-    metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);
-    Ok(job.id)
+    bells::ring(tx, &item, &trace).await?;
+    let inserted = jobs::lock(tx, job.id).await?;
+    inserted.ok_or_else(|| DatabaseError::Corrupt { what: "new job", value: job.id.to_string() }.into())
+}
+
+/// The job is committed.
+pub(super) fn note_accepted(job: &jobs::Job) {
+    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = job.media_bytes, "accepted a job");
+    metrics::counter!("escriba_jobs_accepted_total", "lane" => job.options.lane.as_str()).increment(1);
 }

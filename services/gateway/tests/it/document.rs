@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use escriba_test_support::repo_root;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -72,13 +73,18 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             assert!(has_own_example(&document, operation), "{name} shows no example of success");
         }
         let expected = [
+            "appendToUpload",
             "cancelJob",
             "createJob",
+            "createUpload",
             "deleteJob",
+            "deleteUpload",
             "followJob",
             "getJob",
             "getQueue",
             "getTranscript",
+            "getUpload",
+            "getUploadOptions",
             "listJobs",
             "retryJob",
         ];
@@ -138,6 +144,21 @@ async fn a_job_is_shown_as_the_document_says() {
         for name in job.as_object().unwrap().keys() {
             assert!(properties.contains_key(name), "{name} is not in the document");
         }
+    })
+    .await;
+}
+
+/// Clients are made from the file, and programs ask the server.
+#[tokio::test]
+async fn the_file_in_docs_is_what_is_served() {
+    on_each_engine(async |gateway| {
+        let served = document(gateway).await;
+        let file = repo_root().join("docs/openapi.json");
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&served).unwrap())).unwrap();
+        }
+        let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert!(kept == served, "docs/openapi.json is not what is served; run `make openapi`");
     })
     .await;
 }

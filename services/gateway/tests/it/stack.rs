@@ -307,6 +307,7 @@ impl Process {
             "--model=base",
             "--more-models=tiny.en",
             &format!("--max-upload-bytes={MAX_UPLOAD_BYTES}"),
+            "--import-allow=127.0.0.2/32",
             &format!("--bootstrap-key-file={}", folder.join("api-key").display()),
         ]);
         let shutdown = CancellationToken::new();

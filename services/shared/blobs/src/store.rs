@@ -50,6 +50,12 @@ impl BlobStore {
         Ok(Upload::new(parts, file))
     }
 
+    /// Stores an object that lies in memory. It appears whole, and stays when the power goes.
+    pub async fn put(&self, key: ObjectKey, pieces: Vec<Bytes>) -> Result<(), BlobError> {
+        self.store.put(&path(key), pieces.into_iter().collect()).await?;
+        Ok(())
+    }
+
     /// The object's bytes, piece by piece.
     pub async fn get(
         &self,

@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod entity;
 mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod leases;
 pub mod media;
@@ -17,6 +18,7 @@ pub mod outbox;
 pub mod queues;
 pub mod retention;
 pub mod transcripts;
+pub mod uploads;
 pub mod workspaces;
 
 pub use connection::{Database, Transaction, within_reason};

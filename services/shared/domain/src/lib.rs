@@ -16,7 +16,7 @@ mod transcript;
 pub use audio_track::{AudioTrack, ParseTrackError};
 pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
-pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, WorkspaceId};
+pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, PartId, UploadId, WorkspaceId};
 pub use job::{ChunkKind, ChunkState, JobState};
 pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};

@@ -1,0 +1,16 @@
+// What `openapi-ts` makes of the document.
+
+/** The generated function for a stream of events gives the data of each, parsed. */
+function giveData(operation) {
+  for (const { content } of Object.values(operation.responses ?? {})) {
+    const stream = content?.["text/event-stream"];
+    const data = stream?.schema?.properties?.data?.contentSchema;
+    if (data) stream.schema = data;
+  }
+}
+
+export default {
+  output: { path: "src/generated", module: { extension: ".js" } },
+  parser: { patch: { operations: (_method, _path, operation) => giveData(operation) } },
+  plugins: ["@hey-api/client-fetch", "@hey-api/typescript", "@hey-api/sdk"],
+};
