@@ -30,7 +30,7 @@ chaos: setup-tests ## break a whole Escriba at random moments and look what beca
 	@dev/chaos
 
 openapi: setup-tests ## write docs/openapi.json anew, from what the gateway serves
-	@NATS_SERVER=$${NATS_SERVER:-$$PWD/.local/bin/nats-server} UPDATE_OPENAPI=1 cargo test -q --locked -p escriba-gateway --test it document::the_file
+	@NATS_SERVER=$${NATS_SERVER:-$$PWD/.local/bin/nats-server} UPDATE_OPENAPI=1 dev/with-postgres cargo test -q --locked -p escriba-gateway --test it document::the_file
 
 clients: setup-tests ## make clients for TypeScript and Python and a Postman collection of it, in target/clients
 	@dev/clients

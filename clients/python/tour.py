@@ -11,7 +11,7 @@ from uuid import UUID
 from escriba_client import AuthenticatedClient
 from escriba_client.api.jobs import create_job, delete_job, follow_job, get_job, list_jobs
 from escriba_client.api.transcripts import get_transcript
-from escriba_client.models import CreateJobBody, Job, JobPage, Problem, TranscriptFormat
+from escriba_client.models import CreateJobFilesBody, Job, JobPage, Problem, TranscriptFormat
 from escriba_client.types import File
 
 NOBODY = UUID("00000000-0000-7000-8000-000000000000")
@@ -22,7 +22,7 @@ def main(url: str, key: str, recording: Path) -> None:
         # Upload.
         with recording.open("rb") as payload:
             media = File(payload=payload, file_name=recording.name, mime_type="audio/mp4")
-            body = CreateJobBody(media=media, language="en", word_timestamps=True)
+            body = CreateJobFilesBody(media=media, language="en", word_timestamps=True)
             job = create_job.sync(client=client, body=body)
         assert isinstance(job, Job), job
 
@@ -41,8 +41,8 @@ def main(url: str, key: str, recording: Path) -> None:
 
         # Fetch in each format.
         for format_ in TranscriptFormat:
-            answer = get_transcript.sync_detailed(job.id, client=client, format_=format_)
-            assert answer.status_code == HTTPStatus.OK and b"americans" in answer.content.lower(), answer
+            transcript = get_transcript.sync(job.id, client=client, format_=format_)
+            assert isinstance(transcript, File) and b"recording" in transcript.payload.read(), transcript
 
         # What goes wrong has a type too.
         nowhere = get_job.sync(NOBODY, client=client)

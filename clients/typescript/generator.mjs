@@ -9,8 +9,19 @@ function giveData(operation) {
   }
 }
 
+/** One function has one kind of body: of several, the form. */
+function takeForm(operation) {
+  const content = operation.requestBody?.content;
+  if (content?.["multipart/form-data"]) delete content["application/json"];
+}
+
+function patch(_method, _path, operation) {
+  giveData(operation);
+  takeForm(operation);
+}
+
 export default {
   output: { path: "src/generated", module: { extension: ".js" } },
-  parser: { patch: { operations: (_method, _path, operation) => giveData(operation) } },
+  parser: { patch: { operations: patch } },
   plugins: ["@hey-api/client-fetch", "@hey-api/typescript", "@hey-api/sdk"],
 };

@@ -114,9 +114,12 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
     let essence = content_type.split(';').next().unwrap_or_default();
     match essence {
         "application/problem+json" => Some(problem(status)),
-        "text/event-stream" => Some(json!([{
-            "job_id": EXAMPLE_ID, "processed": 5.5, "duration": 11.0, "speed": 9.4, "time_left": 0.6
-        }])),
+        "text/event-stream" => Some(json!({
+            "event": "job.progress",
+            "data": json!({
+                "job_id": EXAMPLE_ID, "processed": 5.5, "duration": 11.0, "speed": 9.4, "time_left": 0.6
+            }).to_string(),
+        })),
         "application/x-subrip" => Some(json!("1\n00:00:00,320 --> 00:00:02,160\nAnd so my fellow Americans,\n\n")),
         "text/vtt" => Some(json!("WEBVTT\n\n00:00:00.320 --> 00:00:02.160\nAnd so my fellow Americans,\n\n")),
         "text/plain" => Some(json!("And so my fellow Americans,\n")),

@@ -73,8 +73,9 @@ fn add_hotwords(hotwords: &mut Vec<String>, list: &str) {
     }
 }
 
+/// Python writes `True`.
 fn truth(name: &str, value: &str) -> Result<bool, Failure> {
-    value.parse().map_err(|_| wrong(name, "use `true` or `false`"))
+    value.to_ascii_lowercase().parse().map_err(|_| wrong(name, "use `true` or `false`"))
 }
 
 fn wrong(name: &str, why: impl Display) -> Failure {
