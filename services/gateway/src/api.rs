@@ -1,6 +1,8 @@
 //! HTTP: decodes a request, calls one use case, encodes the answer. No SQL, no messages, no rules of what a job may
 //! do.
 
+mod api_key_view;
+mod api_keys;
 mod authentication;
 mod document;
 mod events;
@@ -16,9 +18,11 @@ mod upload_form;
 use std::sync::Arc;
 
 use poem::{
-    Endpoint, EndpointExt, Route, get, handler,
+    Endpoint, EndpointExt, Route,
+    endpoint::make_sync,
+    get, handler,
     middleware::AddData,
-    web::{Data, Json, Redirect},
+    web::{Data, Html, Json, Redirect},
 };
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -30,11 +34,11 @@ use crate::app::App;
 pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
     let service = service(app.clone(), shutdown);
     let document = document::build(&service);
-    let docs = service.swagger_ui();
+    let docs = document::page(&service, &document);
     Route::new()
         .at("/", get(index))
         .at("/openapi.json", get(openapi).with(AddData::new(document)))
-        .nest("/docs", docs)
+        .nest("/docs", make_sync(move |_| Html(docs.clone())))
         .nest("/", service)
         .with(AddData::new(app))
         .around(requests::in_time)
@@ -42,16 +46,18 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .around(requests::observe)
 }
 
+/// Every resource.
+type Apis =
+    (jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi, api_keys::ApiKeysApi);
+
 /// The `OpenAPI` document, without starting anything.
-pub fn service(
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
-        queue::QueueApi { app },
+        queue::QueueApi { app: app.clone() },
+        api_keys::ApiKeysApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

@@ -6,6 +6,7 @@ use escriba_domain::ModelName;
 use escriba_messaging::{Messaging, Workers};
 
 use crate::clients::exports::Exports;
+use key_use::KeyUse;
 use look_at_queue::Depths;
 
 pub mod apply_retention;
@@ -16,20 +17,24 @@ pub mod cancel_job;
 pub mod claim_chunk;
 pub mod commit_segments;
 pub mod complete_chunk;
+pub mod create_api_key;
 pub mod delete_job;
 mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
 pub mod hold;
 pub mod housekeeping;
+pub mod key_use;
 pub mod look_at_queue;
 pub mod pace;
 pub mod plan_part;
 pub mod receive_media;
 pub mod release_chunk;
+pub mod rename_api_key;
 pub mod renew_lease;
 pub mod requeue_silent;
 pub mod retry_job;
+pub mod revoke_api_key;
 pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
@@ -44,6 +49,7 @@ pub struct App {
     pub(crate) exports: Exports,
     pub(crate) workers: Workers,
     pub(crate) depths: Depths,
+    pub(crate) key_use: KeyUse,
     /// The models that may be asked for; the first is the default.
     pub models: Vec<ModelName>,
     pub max_upload_bytes: u64,

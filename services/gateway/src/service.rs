@@ -17,7 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    app::{App, bootstrap_workspace, housekeeping, look_at_queue::Depths, upkeep},
+    app::{
+        App, bootstrap_workspace, housekeeping,
+        key_use::{self, KeyUse},
+        look_at_queue::Depths,
+        upkeep,
+    },
     clients::exports::Exports,
     config::Config,
     grpc,
@@ -54,6 +59,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         exports,
         workers: workers.clone(),
         depths: Depths::default(),
+        key_use: KeyUse::default(),
         models,
         max_upload_bytes: config.max_upload_bytes,
     });
@@ -84,6 +90,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
             upkeep::run_until(&app, shutdown).await;
+            Ok(())
+        }
+    });
+    intake.spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move {
+            key_use::run_until(&app, shutdown).await;
             Ok(())
         }
     });

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read},
     document::Group,
     events_view::NamedEvent,
     problem::{Failure, failure, invalid},
@@ -53,7 +53,7 @@ impl EventsApi {
     #[oai(path = "/v1/jobs/:id/events", method = "get", operation_id = "followJob")]
     async fn follow(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
         /// The `id` of the last event that was received.

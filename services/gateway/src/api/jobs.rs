@@ -17,7 +17,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read, Transcribe},
     document::Group,
     job_view::{JobPage, JobView},
     problem::{Failure, failure, invalid},
@@ -74,7 +74,7 @@ impl JobsApi {
     /// Takes a recording as a multipart form and queues its transcription. The upload streams into storage, whatever
     /// its size; the answer comes once the job is durably queued. Follow it under `/v1/jobs/{id}/events`.
     #[oai(path = "/", method = "post", operation_id = "createJob")]
-    async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
+    async fn create(&self, key: ApiKey<Transcribe>, form: UploadForm) -> Result<Accepted, Failure> {
         let received = form.receive(&self.app, key.0).await?;
         let media = received.media.clone();
         let submitted = within_reason(submit_job(&self.app, received.media, received.options)).await;
@@ -100,7 +100,7 @@ impl JobsApi {
     #[oai(path = "/", method = "get", operation_id = "listJobs")]
     async fn list(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// Only jobs in this state: `queued`, `running`, `completed`, `failed` or `canceled`.
         #[oai(validator(pattern = "^(queued|running|completed|failed|canceled)$"))]
         state: Query<Option<String>>,
@@ -133,7 +133,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "get", operation_id = "getJob")]
     async fn get(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -147,7 +147,7 @@ impl JobsApi {
     #[oai(path = "/:id/cancel", method = "post", operation_id = "cancelJob")]
     async fn cancel(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -167,7 +167,7 @@ impl JobsApi {
     #[oai(path = "/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -188,7 +188,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "delete", operation_id = "deleteJob")]
     async fn delete(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Deleted, Failure> {
@@ -209,13 +209,13 @@ fn unavailable(error: DatabaseError) -> Failure {
 }
 
 impl JobsApi {
-    async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
+    async fn find<S>(&self, key: ApiKey<S>, id: JobId) -> Result<JobView, Failure> {
         let job = self.find_job(key, id).await?;
         let place = look_at_queue::place_of(&self.app, &job).await.map_err(unavailable)?;
         self.view(job, place).await
     }
 
-    async fn find_job(&self, key: ApiKey, id: JobId) -> Result<Job, Failure> {
+    async fn find_job<S>(&self, key: ApiKey<S>, id: JobId) -> Result<Job, Failure> {
         let job = jobs::find(&self.app.db, key.0, id).await.map_err(unavailable)?;
         job.ok_or_else(|| failure(ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
     }

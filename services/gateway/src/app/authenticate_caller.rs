@@ -1,7 +1,11 @@
-//! Whose API key is this?
+//! Whose API key is this, and may it be used for that?
 
-use escriba_database::{DatabaseError, api_keys, within_reason};
-use escriba_domain::WorkspaceId;
+use escriba_database::{
+    DatabaseError,
+    api_keys::{self, Caller},
+    within_reason,
+};
+use escriba_domain::{ErrorKind, Scope, Scopes};
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
 
@@ -16,17 +20,43 @@ const RANDOM_BYTES: usize = 20;
 pub enum AuthenticateError {
     #[error("The API key is unknown, expired or revoked. Send a valid one as `Authorization: Bearer esc_…`.")]
     Unknown,
+    #[error(
+        "This needs an API key with the scope `{needed}`; this one has `{held}`. Use another, or make one with \
+         `POST /v1/api-keys`."
+    )]
+    ScopeMissing { needed: Scope, held: Scopes },
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
-/// The workspace the key speaks for.
-pub async fn authenticate_caller(app: &App, key: &str) -> Result<WorkspaceId, AuthenticateError> {
+impl AuthenticateError {
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unknown => ErrorKind::Unauthenticated,
+            Self::ScopeMissing { .. } => ErrorKind::Forbidden,
+            Self::Database(error) => error.kind(),
+        }
+    }
+}
+
+/// The workspace the key speaks for, and what it may be used for. A key that was revoked a moment ago opens nothing:
+/// each request asks the database.
+pub async fn authenticate_caller(app: &App, key: &str) -> Result<Caller, AuthenticateError> {
     if !key.starts_with(PREFIX) {
         return Err(AuthenticateError::Unknown);
     }
-    let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?;
-    caller.map(|caller| caller.workspace).ok_or(AuthenticateError::Unknown)
+    let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?.ok_or(AuthenticateError::Unknown)?;
+    app.key_use.note(caller.key);
+    Ok(caller)
+}
+
+/// Whether the key may be used for that.
+pub const fn demand(caller: &Caller, needed: Scope) -> Result<(), AuthenticateError> {
+    if caller.scopes.contains(needed) {
+        Ok(())
+    } else {
+        Err(AuthenticateError::ScopeMissing { needed, held: caller.scopes })
+    }
 }
 
 /// A new key, the part of it that may be shown again, and what is stored.

@@ -73,14 +73,19 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
         }
         let expected = [
             "cancelJob",
+            "createApiKey",
             "createJob",
             "deleteJob",
             "followJob",
+            "getApiKey",
             "getJob",
             "getQueue",
             "getTranscript",
+            "listApiKeys",
             "listJobs",
             "retryJob",
+            "revokeApiKey",
+            "updateApiKey",
         ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     })

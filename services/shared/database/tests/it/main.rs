@@ -5,6 +5,7 @@ mod chunks;
 mod concurrency;
 mod engines;
 mod jobs;
+mod keys;
 mod leases;
 mod outbox;
 mod queues;
