@@ -14,6 +14,7 @@ mod queue;
 mod requests;
 mod transcripts;
 mod upload_form;
+mod workspace_events;
 
 use std::sync::Arc;
 
@@ -47,14 +48,21 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
 }
 
 /// Every resource.
-type Apis =
-    (jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi, api_keys::ApiKeysApi);
+type Apis = (
+    jobs::JobsApi,
+    events::EventsApi,
+    workspace_events::WorkspaceEventsApi,
+    transcripts::TranscriptsApi,
+    queue::QueueApi,
+    api_keys::ApiKeysApi,
+);
 
 /// The `OpenAPI` document, without starting anything.
 pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
-        events::EventsApi { app: app.clone(), shutdown },
+        events::EventsApi { app: app.clone(), shutdown: shutdown.clone() },
+        workspace_events::WorkspaceEventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app: app.clone() },
         api_keys::ApiKeysApi { app },

@@ -1,13 +1,16 @@
 //! Whose API key is this, and may it be used for that?
 
+use std::{sync::Arc, time::Duration};
+
 use escriba_database::{
     DatabaseError,
     api_keys::{self, Caller},
     within_reason,
 };
-use escriba_domain::{ErrorKind, Scope, Scopes};
+use escriba_domain::{ApiKeyId, ErrorKind, Scope, Scopes};
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
+use tokio::time::sleep;
 
 use super::App;
 
@@ -15,6 +18,8 @@ use super::App;
 const PREFIX: &str = "esc_";
 /// 160 random bits.
 const RANDOM_BYTES: usize = 20;
+/// How long a stream outlives the key that opened it, at most.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
@@ -48,6 +53,17 @@ pub async fn authenticate_caller(app: &App, key: &str) -> Result<Caller, Authent
     let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?.ok_or(AuthenticateError::Unknown)?;
     app.key_use.note(caller.key);
     Ok(caller)
+}
+
+/// Resolves once the key opens nothing any more. For whoever came in with it and stays.
+pub async fn ended(app: Arc<App>, key: ApiKeyId) {
+    loop {
+        sleep(LOOK_AGAIN).await;
+        if let Ok(false) = api_keys::is_valid(&app.db, key).await {
+            tracing::info!(%key, "what a key had opened is closed, because the key has ended");
+            break;
+        }
+    }
 }
 
 /// Whether the key may be used for that.

@@ -21,3 +21,4 @@ mod stack;
 mod strangers;
 mod uploads;
 mod worker;
+mod workspace_events;
