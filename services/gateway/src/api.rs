@@ -4,6 +4,7 @@
 mod api_key_view;
 mod api_keys;
 mod authentication;
+mod capabilities;
 mod document;
 mod events;
 mod events_view;
@@ -11,6 +12,7 @@ mod job_view;
 mod jobs;
 mod problem;
 mod queue;
+mod rate_headers;
 mod requests;
 mod transcripts;
 mod upload_form;
@@ -44,6 +46,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
+        .around(rate_headers::tell)
         .around(requests::observe)
 }
 
@@ -54,6 +57,7 @@ type Apis = (
     workspace_events::WorkspaceEventsApi,
     transcripts::TranscriptsApi,
     queue::QueueApi,
+    capabilities::CapabilitiesApi,
     api_keys::ApiKeysApi,
 );
 
@@ -65,6 +69,7 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
         workspace_events::WorkspaceEventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app: app.clone() },
+        capabilities::CapabilitiesApi { app: app.clone() },
         api_keys::ApiKeysApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)

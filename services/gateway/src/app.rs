@@ -8,6 +8,7 @@ use escriba_messaging::{Messaging, Workers};
 use crate::clients::exports::Exports;
 use key_use::KeyUse;
 use look_at_queue::Depths;
+use rate_limits::RateLimits;
 
 pub mod apply_retention;
 pub mod authenticate_caller;
@@ -19,6 +20,7 @@ pub mod commit_segments;
 pub mod complete_chunk;
 pub mod create_api_key;
 pub mod delete_job;
+pub mod describe_capabilities;
 mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
@@ -30,6 +32,7 @@ pub mod look_at_queue;
 pub mod pace;
 pub mod plan_part;
 pub mod queue_moves;
+pub mod rate_limits;
 pub mod receive_media;
 pub mod release_chunk;
 pub mod rename_api_key;
@@ -37,6 +40,7 @@ pub mod renew_lease;
 pub mod requeue_silent;
 pub mod retry_job;
 pub mod revoke_api_key;
+pub mod room;
 pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
@@ -52,6 +56,7 @@ pub struct App {
     pub(crate) workers: Workers,
     pub(crate) depths: Depths,
     pub(crate) key_use: KeyUse,
+    pub(crate) rate_limits: RateLimits,
     /// The models that may be asked for; the first is the default.
     pub models: Vec<ModelName>,
     pub max_upload_bytes: u64,

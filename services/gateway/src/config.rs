@@ -56,6 +56,11 @@ pub struct Config {
     #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = 8 << 30)]
     pub max_upload_bytes: u64,
 
+    /// How many requests a minute each API key may send to this gateway, where its workspace's limits say nothing else; 0
+    /// for as many as it likes.
+    #[arg(long, env = "REQUESTS_PER_MINUTE", default_value_t = 6_000)]
+    pub requests_per_minute: u32,
+
     /// What no job needs is deleted from storage once it is so old, for instance `24h`; an hour at least.
     #[arg(long, env = "ORPHAN_AGE", default_value = "24h", value_parser = orphan_age)]
     pub orphan_age: Duration,

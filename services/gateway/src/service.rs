@@ -21,6 +21,7 @@ use crate::{
         App, bootstrap_workspace, housekeeping,
         key_use::{self, KeyUse},
         look_at_queue::Depths,
+        rate_limits::RateLimits,
         upkeep,
     },
     clients::exports::Exports,
@@ -60,6 +61,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         workers: workers.clone(),
         depths: Depths::default(),
         key_use: KeyUse::default(),
+        rate_limits: RateLimits::new(config.requests_per_minute),
         models,
         max_upload_bytes: config.max_upload_bytes,
     });

@@ -12,10 +12,14 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use super::problem::{Failure, failure};
+use super::{
+    problem::{Failure, TOO_MANY_REQUESTS, failure, too_many},
+    rate_headers::{Tally, whole_seconds},
+};
 use crate::app::{
     App,
-    authenticate_caller::{AuthenticateError, authenticate_caller, demand},
+    authenticate_caller::{AuthenticateError, authenticate_caller, count_request, demand},
+    rate_limits::Standing,
 };
 
 /// What an operation demands of a key.
@@ -91,9 +95,22 @@ impl<'a, S: Demand> ApiExtractor<'a> for ApiKey<S> {
         let app = request.data::<Arc<App>>().ok_or_else(|| InternalServerError(MissingApp))?;
         let key = Bearer::from_request(request)?;
         let caller = authenticate_caller(app, key.token.trim()).await.map_err(refused)?;
+        if let Some(standing) = count_request(app, &caller) {
+            admit(request, standing)?;
+        }
         demand(&caller, S::SCOPE).map_err(refused)?;
         Ok(Self(caller.workspace, caller, PhantomData))
     }
+}
+
+/// Refuses a request that is one too many. Either way the answer's headers tell how the key stands.
+fn admit(request: &Request, standing: Standing) -> Result<(), Failure> {
+    if let Some(tally) = request.data::<Tally>() {
+        tally.note(standing);
+    }
+    let Some(wait) = standing.refused_for else { return Ok(()) };
+    let seconds = whole_seconds(wait).max(1);
+    Err(too_many(seconds, &AuthenticateError::TooManyRequests { limit: standing.limit, seconds }))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that it maps over errors")]
@@ -101,6 +118,7 @@ fn refused(error: AuthenticateError) -> Failure {
     let code = match &error {
         AuthenticateError::Unknown => "api_key_invalid",
         AuthenticateError::ScopeMissing { .. } => "scope_missing",
+        AuthenticateError::TooManyRequests { .. } => TOO_MANY_REQUESTS,
         AuthenticateError::Database(_) => "unavailable",
     };
     failure(error.kind(), code, &error)

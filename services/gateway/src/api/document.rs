@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, OpenApiService, Tags};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
@@ -41,10 +41,12 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
         "scheme": "bearer",
         "description": "A workspace's API key, sent as `Authorization: Bearer esc_…`. What it may be used for, its scopes say.",
     } });
+    document["components"]["headers"] = rate_headers();
     if let Some(paths) = document["paths"].as_object_mut() {
         let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
         for operation in operations {
             name_scope(operation);
+            name_rate_headers(operation);
             add_examples(operation);
         }
     }
@@ -59,12 +61,32 @@ pub(super) fn page<T: OpenApi>(service: &OpenApiService<T, ()>, document: &Docum
 /// There is one kind of key. The framework has a scheme for each scope, which becomes a property of the operation:
 /// `OpenAPI` 3.0 has no scopes for bearer tokens.
 fn name_scope(operation: &mut Value) {
-    let scope = operation["security"].get(0).and_then(Value::as_object).and_then(|scheme| scheme.keys().next().cloned());
+    let scope =
+        operation["security"].get(0).and_then(Value::as_object).and_then(|scheme| scheme.keys().next().cloned());
     let Some(scope) = scope else { return };
     let description = operation["description"].as_str().unwrap_or_default();
     operation["description"] = json!(format!("{description}\n\nThe API key needs the scope `{scope}`."));
     operation["security"] = json!([{ KEY_SCHEME: [] }]);
     operation["x-scope"] = json!(scope);
+}
+
+fn rate_headers() -> Value {
+    let header = |text: &str| json!({ "description": text, "schema": { "type": "integer", "minimum": 0 } });
+    json!({
+        "RateLimit-Limit": header("How many requests a minute the key may send. Missing where it may send any number."),
+        "RateLimit-Remaining": header("How many it may send at once now."),
+        "RateLimit-Reset": header("In how many seconds it may send all of them at once again."),
+    })
+}
+
+/// They come with every answer, so they are described once.
+fn name_rate_headers(operation: &mut Value) {
+    for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        for name in ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"] {
+            response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+    }
 }
 
 fn add_examples(operation: &mut Value) {
@@ -151,12 +173,16 @@ fn problem(status: &str) -> Value {
         ),
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
-        "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
+        "413" => (
+            "Payload Too Large",
+            "upload_too_large",
+            "The recording is larger than is taken here, which is 8589934592 bytes. Send a shorter one, or compress it.",
+        ),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
         "429" => (
             "Too Many Requests",
             "too_many_requests",
-            "This key may send 600 requests a minute, and has. Try again in 1 second.",
+            "This key may send 600 requests a minute, and has. Try again in 1 s.",
         ),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),
         "507" => ("Insufficient Storage", "storage_full", "The server has no room left to store this."),

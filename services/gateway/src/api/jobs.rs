@@ -82,10 +82,10 @@ impl JobsApi {
             Ok(id) => id,
             Err(error) => {
                 // Where the outcome is unknown the job may be there; an upload without one is swept later.
-                if error.kind() == ErrorKind::Invalid {
+                if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooMany) {
                     discard_media(&self.app, &media).await;
                 }
-                return Err(failure(error.kind(), "option_invalid", &error));
+                return Err(failure(error.kind(), error.code(), &error));
             }
         };
         let job = self.find_job(key, id).await?;
@@ -174,6 +174,7 @@ impl JobsApi {
         retry_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
             let code = match &error {
                 RetryError::NotOver(_) => "job_not_over",
+                RetryError::Room(room) => room.code(),
                 RetryError::MediaGone => "media_deleted",
                 RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
             };

@@ -10,6 +10,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
+pub(crate) const TOO_MANY_REQUESTS: &str = "too_many_requests";
 const RETRY_AFTER_SECONDS: u32 = 5;
 /// Where nobody can tell when there is room again.
 const RETRY_AFTER_BUSY_SECONDS: u64 = 30;
@@ -95,7 +96,7 @@ pub(crate) enum Failure {
     /// The thing is in a state that does not allow this.
     #[oai(status = 409)]
     Conflict(ProblemJson),
-    /// The upload is larger than this server takes.
+    /// The upload is larger than is taken here.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
     /// The request can be read, but something in it is wrong.
@@ -145,6 +146,12 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
             Failure::Internal(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
         }
     }
+}
+
+/// One request too many. Clients of all kinds know to wait for `Retry-After`.
+pub(crate) fn too_many(seconds: u64, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS, &error.to_string());
+    Failure::TooMany(problem, seconds)
 }
 
 /// The request itself cannot be read.

@@ -10,6 +10,7 @@ use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
 use futures_util::Stream;
 use poem::{
     FromRequest, Request, RequestBody,
+    http::header::CONTENT_LENGTH,
     web::{Field, Multipart},
 };
 use poem_openapi::{
@@ -23,6 +24,7 @@ use super::problem::{Failure, failure, invalid, unreadable};
 use crate::app::{
     App,
     receive_media::{ReceiveError, discard_media, receive_media},
+    room::look_for_room,
     submit_job::check_options,
 };
 
@@ -32,7 +34,11 @@ const MAX_OPTION_BYTES: u64 = 16 << 10;
 const READ_BYTES: usize = 256 << 10;
 
 /// A form on its way in.
-pub(super) struct UploadForm(Multipart);
+pub(super) struct UploadForm {
+    parts: Multipart,
+    /// How long the whole body will be, where the sender says so.
+    announced: Option<u64>,
+}
 
 /// What the form held: a stored recording and how to transcribe it.
 pub(super) struct Received {
@@ -44,6 +50,10 @@ impl UploadForm {
     /// Reads the whole form. Options that come before the recording are checked before it is taken; nothing stays in
     /// storage when anything is wrong.
     pub(super) async fn receive(mut self, app: &App, workspace: WorkspaceId) -> Result<Received, Failure> {
+        // Whoever waits for `100 Continue` has not sent a byte yet: it is said when the form is first read.
+        look_for_room(app, workspace, self.announced)
+            .await
+            .map_err(|error| failure(error.kind(), error.code(), &error))?;
         let mut options = options::defaults(app);
         let mut media = None;
         let read = self.read(app, workspace, &mut options, &mut media).await;
@@ -71,7 +81,7 @@ impl UploadForm {
     ) -> Result<(), Failure> {
         let broken =
             |error: poem::error::ParseMultipartError| unreadable(&format!("The form cannot be read: {error}."));
-        while let Some(field) = self.0.next_field().await.map_err(broken)? {
+        while let Some(field) = self.parts.next_field().await.map_err(broken)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
                 let text = read_option(field, &name).await?;
@@ -95,7 +105,7 @@ async fn receive(app: &App, workspace: WorkspaceId, field: Field) -> Result<Medi
     let received = receive_media(app, workspace, file_name.as_deref(), content_type.as_deref(), bytes).await;
     received.map_err(|error| match &error {
         ReceiveError::BrokenOff(_) => unreadable(&error.to_string()),
-        ReceiveError::TooLarge { .. } => failure(error.kind(), "upload_too_large", &error),
+        ReceiveError::Room(room) => failure(error.kind(), room.code(), &error),
         ReceiveError::Storage(_) => failure(error.kind(), "storage", &error),
     })
 }
@@ -144,6 +154,7 @@ impl<'a> ApiExtractor<'a> for UploadForm {
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        Ok(Self(<Multipart as FromRequest>::from_request(request, body).await?))
+        let announced = request.header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Ok(Self { parts: <Multipart as FromRequest>::from_request(request, body).await?, announced })
     }
 }

@@ -12,7 +12,7 @@ use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-use super::App;
+use super::{App, rate_limits::Standing};
 
 /// Every key begins so, which lets people and secret scanners recognise one.
 const PREFIX: &str = "esc_";
@@ -30,6 +30,8 @@ pub enum AuthenticateError {
          `POST /v1/api-keys`."
     )]
     ScopeMissing { needed: Scope, held: Scopes },
+    #[error("This key may send {limit} requests a minute, and has. Try again in {seconds} s.")]
+    TooManyRequests { limit: u32, seconds: u64 },
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -39,6 +41,7 @@ impl AuthenticateError {
         match self {
             Self::Unknown => ErrorKind::Unauthenticated,
             Self::ScopeMissing { .. } => ErrorKind::Forbidden,
+            Self::TooManyRequests { .. } => ErrorKind::TooMany,
             Self::Database(error) => error.kind(),
         }
     }
@@ -53,6 +56,11 @@ pub async fn authenticate_caller(app: &App, key: &str) -> Result<Caller, Authent
     let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?.ok_or(AuthenticateError::Unknown)?;
     app.key_use.note(caller.key);
     Ok(caller)
+}
+
+/// Counts a request of the key. `None` when it may send as many as it likes.
+pub fn count_request(app: &App, caller: &Caller) -> Option<Standing> {
+    app.rate_limits.take(caller)
 }
 
 /// Resolves once the key opens nothing any more. For whoever came in with it and stays.

@@ -7,7 +7,10 @@ use escriba_domain::{
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::{App, bells};
+use super::{
+    App, bells,
+    room::{RoomError, take_room},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -30,6 +33,8 @@ pub enum SubmitError {
     )]
     LanguageFixedAndChanging,
     #[error(transparent)]
+    Room(#[from] RoomError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -43,7 +48,16 @@ impl SubmitError {
             | Self::EnglishOnly(_)
             | Self::LanguageGivenAndOpen
             | Self::LanguageFixedAndChanging => ErrorKind::Invalid,
+            Self::Room(error) => error.kind(),
             Self::Database(error) => error.kind(),
+        }
+    }
+
+    /// What programs know it by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Room(error) => error.code(),
+            _ => "option_invalid",
         }
     }
 }
@@ -99,6 +113,7 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         trace: trace.clone(),
     };
     let tx = app.db.begin().await?;
+    take_room(&tx, job.workspace).await?;
     media::insert(&tx, &recording).await?;
     jobs::insert(&tx, &job).await?;
     let chunk_id = chunks::insert_whole(&tx, &job).await?;

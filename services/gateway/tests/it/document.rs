@@ -79,6 +79,7 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "followJob",
             "followWorkspace",
             "getApiKey",
+            "getCapabilities",
             "getJob",
             "getQueue",
             "getTranscript",

@@ -10,6 +10,7 @@ mod events;
 mod housekeeping;
 mod jobs;
 mod keys;
+mod limits;
 mod operations;
 mod outages;
 mod parts;

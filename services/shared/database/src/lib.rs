@@ -12,6 +12,7 @@ mod entity;
 mod error;
 pub mod jobs;
 pub mod leases;
+pub mod limits;
 pub mod media;
 pub mod outbox;
 pub mod queues;

@@ -7,6 +7,7 @@ mod engines;
 mod jobs;
 mod keys;
 mod leases;
+mod limits;
 mod outbox;
 mod queues;
 mod retention;
