@@ -1,7 +1,10 @@
 //! HTTP: decodes a request, calls one use case, encodes the answer. No SQL, no messages, no rules of what a job may
 //! do.
 
+mod api_key_view;
+mod api_keys;
 mod authentication;
+mod capabilities;
 mod document;
 mod events;
 mod events_view;
@@ -11,18 +14,22 @@ mod jobs;
 mod new_job;
 mod problem;
 mod queue;
+mod rate_headers;
 mod requests;
 mod submission;
 mod transcripts;
 mod upload_form;
 mod uploads;
+mod workspace_events;
 
 use std::sync::Arc;
 
 use poem::{
-    Endpoint, EndpointExt, Route, get, handler,
+    Endpoint, EndpointExt, Route,
+    endpoint::make_sync,
+    get, handler,
     middleware::AddData,
-    web::{Data, Json, Redirect},
+    web::{Data, Html, Json, Redirect},
 };
 use poem_openapi::{ContactObject, OpenApiService};
 use serde_json::Value;
@@ -34,34 +41,44 @@ use crate::app::App;
 pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
     let service = service(app.clone(), shutdown);
     let document = document::build(&service);
-    let docs = service.swagger_ui();
+    let docs = document::page(&service, &document);
     Route::new()
         .at("/", get(index))
         .at("/openapi.json", get(openapi).with(AddData::new(document.clone())))
-        .nest("/docs", docs)
+        .nest("/docs", make_sync(move |_| Html(docs.clone())))
         .nest("/", service)
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
         .around(uploads::speak_tus)
         .around(move |endpoint, request| document::name_methods(endpoint, document.clone(), request))
+        .around(rate_headers::tell)
         .around(requests::observe)
 }
 
+/// Every resource.
+type Apis = (
+    jobs::JobsApi,
+    events::EventsApi,
+    workspace_events::WorkspaceEventsApi,
+    transcripts::TranscriptsApi,
+    queue::QueueApi,
+    uploads::UploadsApi,
+    capabilities::CapabilitiesApi,
+    api_keys::ApiKeysApi,
+);
+
 /// The `OpenAPI` document, without starting anything.
-pub fn service(
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) -> OpenApiService<
-    (jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi, uploads::UploadsApi),
-    (),
-> {
+pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
-        events::EventsApi { app: app.clone(), shutdown },
+        events::EventsApi { app: app.clone(), shutdown: shutdown.clone() },
+        workspace_events::WorkspaceEventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app: app.clone() },
-        uploads::UploadsApi { app },
+        uploads::UploadsApi { app: app.clone() },
+        capabilities::CapabilitiesApi { app: app.clone() },
+        api_keys::ApiKeysApi { app },
     );
     let operator = ContactObject::new().name("Whoever runs this installation");
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION"))

@@ -6,7 +6,9 @@ use escriba_domain::ModelName;
 use escriba_messaging::{Messaging, Workers};
 
 use crate::clients::{exports::Exports, remote::Remote};
+use key_use::KeyUse;
 use look_at_queue::Depths;
+use rate_limits::RateLimits;
 
 pub mod answer_once;
 pub mod apply_retention;
@@ -17,22 +19,31 @@ pub mod cancel_job;
 pub mod claim_chunk;
 pub mod commit_segments;
 pub mod complete_chunk;
+pub mod create_api_key;
 pub mod delete_job;
+pub mod describe_capabilities;
 mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
+pub mod follow_workspace;
 pub mod hold;
 pub mod housekeeping;
 pub mod import_media;
+pub mod key_use;
 pub mod look_at_queue;
 pub mod pace;
 pub mod plan_part;
+pub mod queue_moves;
+pub mod rate_limits;
 pub mod receive_media;
 pub mod release_chunk;
+pub mod rename_api_key;
 pub mod renew_lease;
 mod renewing;
 pub mod requeue_silent;
 pub mod retry_job;
+pub mod revoke_api_key;
+pub mod room;
 pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
@@ -49,6 +60,8 @@ pub struct App {
     pub(crate) remote: Remote,
     pub(crate) workers: Workers,
     pub(crate) depths: Depths,
+    pub(crate) key_use: KeyUse,
+    pub(crate) rate_limits: RateLimits,
     /// The models that may be asked for; the first is the default.
     pub models: Vec<ModelName>,
     pub max_upload_bytes: u64,

@@ -61,6 +61,10 @@ pub struct Config {
     /// `10.1.0.0/16`, separated by commas.
     #[arg(long, env = "IMPORT_ALLOW", value_delimiter = ',')]
     pub import_allow: Vec<IpNet>,
+    /// How many requests a minute each API key may send to this gateway, where its workspace's limits say nothing else; 0
+    /// for as many as it likes.
+    #[arg(long, env = "REQUESTS_PER_MINUTE", default_value_t = 6_000)]
+    pub requests_per_minute: u32,
 
     /// What no job needs is deleted from storage once it is so old, for instance `24h`; an hour at least.
     #[arg(long, env = "ORPHAN_AGE", default_value = "24h", value_parser = orphan_age)]

@@ -17,7 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    app::{App, bootstrap_workspace, housekeeping, look_at_queue::Depths, upkeep},
+    app::{
+        App, bootstrap_workspace, housekeeping,
+        key_use::{self, KeyUse},
+        look_at_queue::Depths,
+        rate_limits::RateLimits,
+        upkeep,
+    },
     clients::{exports::Exports, remote::Remote},
     config::Config,
     grpc,
@@ -55,6 +61,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         remote: Remote::new(config.import_allow),
         workers: workers.clone(),
         depths: Depths::default(),
+        key_use: KeyUse::default(),
+        rate_limits: RateLimits::new(config.requests_per_minute),
         models,
         max_upload_bytes: config.max_upload_bytes,
     });
@@ -85,6 +93,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
             upkeep::run_until(&app, shutdown).await;
+            Ok(())
+        }
+    });
+    intake.spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move {
+            key_use::run_until(&app, shutdown).await;
             Ok(())
         }
     });

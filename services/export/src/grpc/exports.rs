@@ -95,6 +95,8 @@ fn settle(error: &RenderError) -> Status {
         ErrorKind::NotFound => Status::not_found(error.to_string()),
         ErrorKind::Invalid => Status::invalid_argument(error.to_string()),
         ErrorKind::Unauthenticated => Status::unauthenticated(error.to_string()),
+        ErrorKind::Forbidden => Status::permission_denied(error.to_string()),
+        ErrorKind::TooMany => Status::resource_exhausted(error.to_string()),
         ErrorKind::Conflict => Status::failed_precondition(error.to_string()),
         ErrorKind::TooLarge => Status::out_of_range(error.to_string()),
         ErrorKind::Unavailable | ErrorKind::StorageFull => {

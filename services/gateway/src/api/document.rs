@@ -6,15 +6,18 @@ mod dialect;
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, OpenApiService, Tags};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) use allow::name_methods;
 
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
-Every request needs an API key: `Authorization: Bearer esc_…`. Errors are RFC 9457 problems \
+Every request needs an API key: `Authorization: Bearer esc_…`. Each operation names the scope that the key must have \
+(`x-scope`); no scope includes another. Errors are RFC 9457 problems \
 (`application/problem+json`) with a stable `code`. Positions in recordings are decimal seconds; times are RFC 3339, \
 UTC.";
+
+const KEY_SCHEME: &str = "api_key";
 
 const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
 
@@ -29,6 +32,9 @@ pub(super) enum Group {
     Transcripts,
     /// See what waits and who works.
     Queue,
+    /// Make, rename and revoke the workspace's API keys.
+    #[oai(rename = "API keys")]
+    ApiKeys,
 }
 
 /// The finished document, built once.
@@ -37,15 +43,59 @@ pub(super) struct Document(pub(super) Arc<Value>);
 
 pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+    document["components"]["securitySchemes"] = json!({ KEY_SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A workspace's API key, sent as `Authorization: Bearer esc_…`. What it may be used for, its scopes say.",
+    } });
+    document["components"]["headers"] = rate_headers();
     if let Some(paths) = document["paths"].as_object_mut() {
         let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
         for operation in operations {
+            name_scope(operation);
+            name_rate_headers(operation);
             add_examples(operation);
         }
     }
     document["components"]["schemas"]["Transcript"] = transcript_schema();
     dialect::modernise(&mut document);
     Document(Arc::new(document))
+}
+
+/// The page for people: the framework's own, showing the finished document.
+pub(super) fn page<T: OpenApi>(service: &OpenApiService<T, ()>, document: &Document) -> String {
+    service.swagger_ui_html().replacen(&service.spec(), &document.0.to_string(), 1)
+}
+
+/// There is one kind of key. The framework has a scheme for each scope, which becomes a property of the operation:
+/// `OpenAPI` 3.0 has no scopes for bearer tokens.
+fn name_scope(operation: &mut Value) {
+    let scope =
+        operation["security"].get(0).and_then(Value::as_object).and_then(|scheme| scheme.keys().next().cloned());
+    let Some(scope) = scope else { return };
+    let description = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = json!(format!("{description}\n\nThe API key needs the scope `{scope}`."));
+    operation["security"] = json!([{ KEY_SCHEME: [] }]);
+    operation["x-scope"] = json!(scope);
+}
+
+fn rate_headers() -> Value {
+    let header = |text: &str| json!({ "description": text, "schema": { "type": "integer", "minimum": 0 } });
+    json!({
+        "RateLimit-Limit": header("How many requests a minute the key may send. Missing where it may send any number."),
+        "RateLimit-Remaining": header("How many it may send at once now."),
+        "RateLimit-Reset": header("In how many seconds it may send all of them at once again."),
+    })
+}
+
+/// They come with every answer, so they are described once.
+fn name_rate_headers(operation: &mut Value) {
+    for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        for name in ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"] {
+            response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+    }
 }
 
 fn add_examples(operation: &mut Value) {
@@ -195,6 +245,12 @@ fn problem(status: &str) -> Value {
     let (title, code, detail) = match status {
         "400" => ("Bad Request", "bad_request", "The form cannot be read: it ends before its last part does."),
         "401" => ("Unauthorized", "api_key_invalid", "The API key is unknown, expired or revoked."),
+        "403" => (
+            "Forbidden",
+            "scope_missing",
+            "This needs an API key with the scope `manage`; this one has `read transcribe`. Use another, or make one \
+             with `POST /v1/api-keys`.",
+        ),
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
         "410" => ("Gone", "upload_gone", "Nothing came for the upload for more than a day, so it is gone."),
@@ -202,6 +258,11 @@ fn problem(status: &str) -> Value {
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
         "415" => ("Unsupported Media Type", "unsupported_media_type", "The body's content type is not taken here."),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
+        "429" => (
+            "Too Many Requests",
+            "too_many_requests",
+            "This key may send 600 requests a minute, and has. Try again in 1 s.",
+        ),
         "423" => ("Locked", "upload_locked", "Another request is writing to this upload."),
         "460" => ("Error", "checksum_mismatch", "The bytes do not have the checksum that was sent with them."),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use escriba_domain::Lane;
 use escriba_events::{JobEvent, lane_from_proto, statistics_from_proto, task_from_proto, v1};
-
+use escriba_messaging::Entrance;
 use poem_openapi::{
     Object, Union,
     registry::{MetaSchemaRef, Registry},
@@ -12,7 +12,7 @@ use poem_openapi::{
 };
 
 use super::job_view::{StatisticsView, WarningView, seconds};
-use crate::app::follow_job::Happening;
+use crate::app::{follow_job::Happening, queue_moves::Moved};
 
 /// One event. The stream's `event:` line names its kind.
 #[derive(Debug, Union)]
@@ -25,6 +25,8 @@ pub(super) enum EventView {
     Completed(CompletedView),
     Failed(FailedView),
     Ended(EndedView),
+    Moved(QueueMovedView),
+    Entered(StreamEnteredView),
 }
 
 /// `job.queued`
@@ -126,6 +128,25 @@ pub(super) struct EndedView {
     job_id: String,
 }
 
+/// `queue.moved`: not kept, so it has no id to resume from.
+#[derive(Debug, Object)]
+#[oai(rename = "QueueMoved")]
+pub(super) struct QueueMovedView {
+    job_id: String,
+    /// 1 is next. Workspaces take turns, so it may rise when another one sends a recording.
+    position: u64,
+    /// About how many seconds until the job is transcribed; null while that cannot be told.
+    time_to_completion: Option<f64>,
+}
+
+/// `stream.opened` and `stream.gap`: where in the stream of events this reader came in.
+#[derive(Debug, Object)]
+#[oai(rename = "StreamEntered")]
+pub(super) struct StreamEnteredView {
+    /// What is told comes after the event of this id.
+    after: u64,
+}
+
 /// An event with what the stream's own lines say of it.
 #[derive(Debug)]
 pub(super) struct NamedEvent {
@@ -175,6 +196,20 @@ impl From<Happening> for NamedEvent {
             Happening::Progress(progress) => {
                 Self { name: "job.progress".to_owned(), id: None, data: progress_view(progress) }
             }
+            Happening::Moved(Moved { job, place }) => Self {
+                name: "queue.moved".to_owned(),
+                id: None,
+                data: EventView::Moved(QueueMovedView {
+                    job_id: job.to_string(),
+                    position: place.position,
+                    time_to_completion: place.time_to_completion_ms.map(seconds),
+                }),
+            },
+            Happening::Entered(Entrance { after, is_gap }) => Self {
+                name: if is_gap { "stream.gap" } else { "stream.opened" }.to_owned(),
+                id: Some(after),
+                data: EventView::Entered(StreamEnteredView { after }),
+            },
             Happening::Event(at) => {
                 Self { name: format!("job.{}", at.event.name()), id: Some(at.sequence), data: event_view(at.event) }
             }

@@ -15,7 +15,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read, Transcribe},
     document::Group,
     idempotency::{Answered, KeyHeader},
     job_view::{JobPage, JobView},
@@ -68,7 +68,7 @@ impl JobsApi {
     #[oai(path = "/", method = "post", operation_id = "createJob")]
     async fn create(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// Any text that names this request and no other, such as a UUID. Sent again with the same key within a day,
         /// the request is answered as it was the first time, and there is still one job.
         #[oai(name = "Idempotency-Key")]
@@ -85,7 +85,7 @@ impl JobsApi {
     #[oai(path = "/", method = "get", operation_id = "listJobs")]
     async fn list(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// Only jobs in this state: `queued`, `running`, `completed`, `failed` or `canceled`.
         #[oai(validator(pattern = "^(queued|running|completed|failed|canceled)$"))]
         state: Query<Option<String>>,
@@ -118,7 +118,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "get", operation_id = "getJob")]
     async fn get(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -132,7 +132,7 @@ impl JobsApi {
     #[oai(path = "/:id/cancel", method = "post", operation_id = "cancelJob")]
     async fn cancel(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -152,13 +152,14 @@ impl JobsApi {
     #[oai(path = "/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
         retry_job(&self.app, key.0, id.0.into()).await.map_err(|error| {
             let code = match &error {
                 RetryError::NotOver(_) => "job_not_over",
+                RetryError::Room(room) => room.code(),
                 RetryError::MediaGone => "media_deleted",
                 RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
             };
@@ -173,7 +174,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "delete", operation_id = "deleteJob")]
     async fn delete(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Deleted, Failure> {
@@ -194,13 +195,13 @@ fn unavailable(error: DatabaseError) -> Failure {
 }
 
 impl JobsApi {
-    async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
+    async fn find<S>(&self, key: ApiKey<S>, id: JobId) -> Result<JobView, Failure> {
         let job = self.find_job(key, id).await?;
         let place = look_at_queue::place_of(&self.app, &job).await.map_err(unavailable)?;
         self.view(job, place).await
     }
 
-    async fn find_job(&self, key: ApiKey, id: JobId) -> Result<Job, Failure> {
+    async fn find_job<S>(&self, key: ApiKey<S>, id: JobId) -> Result<Job, Failure> {
         let job = jobs::find(&self.app.db, key.0, id).await.map_err(unavailable)?;
         job.ok_or_else(|| failure(ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
     }

@@ -4,13 +4,16 @@ use escriba_domain::ErrorKind;
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{
     ApiResponse, Object,
-    error::{AuthorizationError, ParseParamError, ParsePathError},
+    error::{AuthorizationError, ParseParamError, ParsePathError, ParseRequestPayloadError},
     payload::Payload,
     registry::{MetaSchemaRef, Registry},
     types::{ToJSON, Type},
 };
 
+pub(crate) const TOO_MANY_REQUESTS: &str = "too_many_requests";
 const RETRY_AFTER_SECONDS: u32 = 5;
+/// Where nobody can tell when there is room again.
+const RETRY_AFTER_BUSY_SECONDS: u64 = 30;
 
 /// What went wrong and what to do about it.
 #[derive(Debug, Clone, Object)]
@@ -84,13 +87,16 @@ pub(crate) enum Failure {
     /// The API key is missing or not valid.
     #[oai(status = 401)]
     Unauthenticated(ProblemJson, #[oai(header = "WWW-Authenticate")] String),
+    /// The API key has not the scope that this needs.
+    #[oai(status = 403)]
+    Forbidden(ProblemJson),
     /// There is no such thing, or not in this workspace.
     #[oai(status = 404)]
     NotFound(ProblemJson),
     /// The thing is in a state that does not allow this. With `Retry-After`, it will soon be in another.
     #[oai(status = 409)]
     Conflict(ProblemJson, #[oai(header = "Retry-After")] Option<u32>),
-    /// The upload is larger than this server takes.
+    /// The upload is larger than is taken here.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
     /// The body is of a kind that is not taken here.
@@ -99,6 +105,9 @@ pub(crate) enum Failure {
     /// The request can be read, but something in it is wrong.
     #[oai(status = 422)]
     Invalid(ProblemJson),
+    /// More than is allowed at a time. `Retry-After` says when to try again.
+    #[oai(status = 429)]
+    TooMany(ProblemJson, #[oai(header = "Retry-After")] u64),
     /// A fault of the server's; its log has the cause.
     #[oai(status = 500)]
     Internal(ProblemJson),
@@ -119,9 +128,11 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
         ErrorKind::Unauthenticated => {
             Failure::Unauthenticated(own(StatusCode::UNAUTHORIZED), "Bearer realm=\"escriba\"".to_owned())
         }
+        ErrorKind::Forbidden => Failure::Forbidden(own(StatusCode::FORBIDDEN)),
         ErrorKind::NotFound => Failure::NotFound(own(StatusCode::NOT_FOUND)),
         ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT), None),
         ErrorKind::TooLarge => Failure::TooLarge(own(StatusCode::PAYLOAD_TOO_LARGE)),
+        ErrorKind::TooMany => Failure::TooMany(own(StatusCode::TOO_MANY_REQUESTS), RETRY_AFTER_BUSY_SECONDS),
         ErrorKind::StorageFull => {
             log(error);
             let detail = "The server has no room left to store this. Try again later, or tell the operator.";
@@ -144,6 +155,12 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
 pub(crate) fn busy(code: &str, error: &dyn std::error::Error) -> Failure {
     let problem = ProblemJson::new(StatusCode::CONFLICT, code, &error.to_string());
     Failure::Conflict(problem, Some(RETRY_AFTER_SECONDS))
+}
+
+/// One request too many. Clients of all kinds know to wait for `Retry-After`.
+pub(crate) fn too_many(seconds: u64, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS, &error.to_string());
+    Failure::TooMany(problem, seconds)
 }
 
 /// The request itself cannot be read.
@@ -185,6 +202,9 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
     }
     if error.is::<ParsePathError>() {
         return unreadable("The id in the address is not a UUID.").into_response();
+    }
+    if let Some(body) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return unreadable(&format!("The body cannot be read: {}.", body.reason)).into_response();
     }
     let status = error.status();
     let (code, detail) = match status {

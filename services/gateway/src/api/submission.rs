@@ -99,7 +99,7 @@ async fn queue(app: &App, received: Received, once: &Once) -> Result<Answer, Fai
         Ok(answer) => Ok(answer),
         Err(error) => {
             // Where the outcome is unknown the job may be there; an upload without one is swept later.
-            if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict) {
+            if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::TooMany) {
                 discard_media(app, &media).await;
             }
             Err(not_submitted(error))
@@ -110,6 +110,6 @@ async fn queue(app: &App, received: Received, once: &Once) -> Result<Answer, Fai
 fn not_submitted(error: SubmitError) -> Failure {
     match error {
         SubmitError::Once(error) => idempotency::refused(error),
-        error => failure(error.kind(), "option_invalid", &error),
+        error => failure(error.kind(), error.code(), &error),
     }
 }

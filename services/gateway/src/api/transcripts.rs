@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use escriba_database::jobs;
+use escriba_domain::{ErrorKind, JobId, WorkspaceId};
 use escriba_proto::v1::{Format, LineEnding};
 use poem::Body;
 use poem_openapi::{
@@ -12,11 +14,14 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read},
     document::Group,
     problem::{Failure, failure},
 };
-use crate::{app::App, clients::exports::Rendered};
+use crate::{
+    app::App,
+    clients::exports::{RenderError, Rendered},
+};
 
 pub struct TranscriptsApi {
     pub(super) app: Arc<App>,
@@ -72,7 +77,7 @@ impl TranscriptsApi {
     #[oai(path = "/v1/jobs/:id/transcript", method = "get", operation_id = "getTranscript")]
     async fn get(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
         /// How it is written.
@@ -86,6 +91,7 @@ impl TranscriptsApi {
             Newline::Lf => LineEnding::Lf,
             Newline::Crlf => LineEnding::Crlf,
         };
+        require_job(&self.app, key.0, id.0.into()).await?;
         let rendered = self
             .app
             .exports
@@ -94,6 +100,14 @@ impl TranscriptsApi {
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
         Ok(answer(format.0, rendered))
     }
+}
+
+/// Asked here, so that a stranger hears the same whether the export service is there or not.
+async fn require_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<(), Failure> {
+    let found = jobs::find(&app.db, workspace, id).await;
+    let found = found.map_err(|error| failure(error.kind(), "unavailable", &error))?;
+    let missing = || failure(ErrorKind::NotFound, "job_not_found", &RenderError::NotFound(id));
+    found.map(|_| ()).ok_or_else(missing)
 }
 
 const fn json() -> TranscriptFormat {

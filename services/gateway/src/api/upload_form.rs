@@ -10,6 +10,7 @@ use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
 use futures_util::Stream;
 use poem::{
     FromRequest, Request, RequestBody,
+    http::header::CONTENT_LENGTH,
     web::{Field, Multipart},
 };
 use poem_openapi::registry::MetaMediaType;
@@ -21,6 +22,7 @@ use crate::app::{
     App,
     answer_once::Fingerprint,
     receive_media::{ReceiveError, discard_media, receive_media, weigh_media},
+    room::look_for_room,
     submit_job::check_options,
 };
 
@@ -30,7 +32,11 @@ const MAX_OPTION_BYTES: u64 = 16 << 10;
 const READ_BYTES: usize = 256 << 10;
 
 /// A form on its way in.
-pub(super) struct UploadForm(Multipart);
+pub(super) struct UploadForm {
+    parts: Multipart,
+    /// How long the whole body will be, where the sender says so.
+    announced: Option<u64>,
+}
 
 /// What was asked for: a stored recording and how to transcribe it.
 pub(super) struct Received {
@@ -63,6 +69,10 @@ impl UploadForm {
     /// Reads the whole form. Options that come before the recording are checked before it is taken; nothing stays in
     /// storage when anything is wrong.
     pub(super) async fn receive(self, app: &App, workspace: WorkspaceId) -> Result<(Received, Fingerprint), Failure> {
+        // Whoever waits for `100 Continue` has not sent a byte yet: it is said when the form is first read.
+        look_for_room(app, workspace, self.announced)
+            .await
+            .map_err(|error| failure(error.kind(), error.code(), &error))?;
         let contents = self.read(app, Destination::Storage(workspace)).await?;
         let fingerprint = contents.fingerprint();
         match contents.recording {
@@ -99,7 +109,7 @@ impl UploadForm {
     ) -> Result<(), Failure> {
         let broken =
             |error: poem::error::ParseMultipartError| unreadable(&format!("The form cannot be read: {error}."));
-        while let Some(field) = self.0.next_field().await.map_err(broken)? {
+        while let Some(field) = self.parts.next_field().await.map_err(broken)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "media" {
                 let text = read_option(field, &name).await?;
@@ -165,7 +175,7 @@ async fn receive(app: &App, destination: Destination, field: Field) -> Result<Re
 pub(super) fn not_received(error: ReceiveError) -> Failure {
     match &error {
         ReceiveError::BrokenOff(_) => unreadable(&error.to_string()),
-        ReceiveError::TooLarge { .. } => failure(error.kind(), "upload_too_large", &error),
+        ReceiveError::Room(room) => failure(error.kind(), room.code(), &error),
         ReceiveError::Storage(_) => failure(error.kind(), "storage", &error),
     }
 }
@@ -207,6 +217,7 @@ pub(super) fn media_type() -> MetaMediaType {
 
 impl<'a> FromRequest<'a> for UploadForm {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self(<Multipart as FromRequest>::from_request(request, body).await?))
+        let announced = request.header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Ok(Self { parts: <Multipart as FromRequest>::from_request(request, body).await?, announced })
     }
 }

@@ -25,7 +25,7 @@ use self::{
     protocol::{check_version, http_date, parse_checksum},
 };
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read, Transcribe},
     document::Group,
     idempotency::{KeyHeader, create_once},
     problem::unreadable,
@@ -51,8 +51,8 @@ impl UploadsApi {
     ///
     /// Which version and extensions of tus are spoken, and how large a recording may be.
     #[oai(path = "/", method = "options", operation_id = "getUploadOptions")]
-    async fn options(&self, _key: ApiKey) -> Result<Offered, UploadFailure> {
-        let largest = self.app.max_upload_bytes;
+    async fn options(&self, key: ApiKey<Read>) -> Result<Offered, UploadFailure> {
+        let largest = uploads::largest(&self.app, key.0).await?;
         let algorithms = Checksum::ALGORITHMS.to_owned();
         Ok(Offered::Tus(protocol::VERSION.to_owned(), EXTENSIONS.to_owned(), largest, algorithms))
     }
@@ -64,7 +64,7 @@ impl UploadsApi {
     #[oai(path = "/", method = "post", operation_id = "createUpload")]
     async fn create(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The version of tus that is spoken: `1.0.0`.
         #[oai(name = "Tus-Resumable")]
         version: Header<Option<String>>,
@@ -122,7 +122,7 @@ impl UploadsApi {
     #[oai(path = "/:id", method = "head", operation_id = "getUpload")]
     async fn head(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The upload's id.
         id: Path<Uuid>,
         /// The version of tus that is spoken: `1.0.0`.
@@ -148,7 +148,7 @@ impl UploadsApi {
     #[oai(path = "/:id", method = "patch", operation_id = "appendToUpload")]
     async fn append(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The upload's id.
         id: Path<Uuid>,
         /// The version of tus that is spoken: `1.0.0`.
@@ -183,7 +183,7 @@ impl UploadsApi {
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUpload")]
     async fn delete(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The upload's id.
         id: Path<Uuid>,
         /// The version of tus that is spoken: `1.0.0`.

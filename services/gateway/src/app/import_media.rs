@@ -10,6 +10,7 @@ use infer::MatcherType;
 use super::{
     App,
     receive_media::{ReceiveError, receive_media},
+    room::{RoomError, look_for_room, upload_limit},
 };
 use crate::clients::remote::{RemoteBytes, RemoteError};
 
@@ -28,6 +29,8 @@ pub enum ImportError {
     #[error("The recording could not be fetched to its end: {0}. Send the request again.")]
     BrokenOff(String),
     #[error(transparent)]
+    Room(#[from] RoomError),
+    #[error(transparent)]
     Receive(ReceiveError),
 }
 
@@ -35,6 +38,7 @@ impl ImportError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Remote(_) | Self::NotMedia { .. } | Self::BrokenOff(_) => ErrorKind::Invalid,
+            Self::Room(error) => error.kind(),
             Self::Receive(error) => error.kind(),
         }
     }
@@ -42,10 +46,11 @@ impl ImportError {
 
 /// Fetches the recording and stores it under a new id. Nothing stays behind when it fails.
 pub async fn import_media(app: &App, workspace: WorkspaceId, url: &str) -> Result<Media, ImportError> {
+    look_for_room(app, workspace, None).await?;
     let mut file = app.remote.open(url).await.map_err(ImportError::Remote)?;
-    let limit = app.max_upload_bytes;
+    let limit = upload_limit(app, workspace).await.map_err(RoomError::from)?;
     if file.length.is_some_and(|length| length > limit) {
-        return Err(ImportError::Receive(ReceiveError::TooLarge { limit }));
+        return Err(RoomError::TooLarge { limit }.into());
     }
     let head = read_head(&mut file.bytes).await?;
     if let Some(found) = what_else(&head) {

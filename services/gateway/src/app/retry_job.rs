@@ -5,7 +5,10 @@ use escriba_domain::{ErrorKind, JobId, JobState, WorkspaceId};
 use escriba_events::{QueuedMedia, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::{App, bells};
+use super::{
+    App, bells,
+    room::{RoomError, take_room},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
@@ -16,6 +19,8 @@ pub enum RetryError {
     #[error("The recording has been deleted meanwhile, as this workspace asks for. Send it again.")]
     MediaGone,
     #[error(transparent)]
+    Room(#[from] RoomError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -24,6 +29,7 @@ impl RetryError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::NotOver(_) | Self::MediaGone => ErrorKind::Conflict,
+            Self::Room(error) => error.kind(),
             Self::Database(error) => error.kind(),
         }
     }
@@ -39,6 +45,7 @@ pub async fn retry_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<(
     if job.media_deleted_at.is_some() {
         return Err(RetryError::MediaGone);
     }
+    take_room(&tx, workspace).await?;
     let trace = trace_context::current();
     jobs::reopen(&tx, &job).await?;
     let media = QueuedMedia { id: job.media, file_name: job.file_name.clone(), bytes: job.media_bytes };

@@ -11,6 +11,7 @@ use super::{
     App,
     answer_once::{Answer, Once, OnceError},
     bells,
+    room::{RoomError, take_room},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub enum SubmitError {
     #[error(transparent)]
     Once(#[from] OnceError),
     #[error(transparent)]
+    Room(#[from] RoomError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -50,7 +53,16 @@ impl SubmitError {
             | Self::LanguageGivenAndOpen
             | Self::LanguageFixedAndChanging => ErrorKind::Invalid,
             Self::Once(error) => error.kind(),
+            Self::Room(error) => error.kind(),
             Self::Database(error) => error.kind(),
+        }
+    }
+
+    /// What programs know it by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Room(error) => error.code(),
+            _ => "option_invalid",
         }
     }
 }
@@ -127,6 +139,7 @@ pub(super) async fn insert_job(
         options,
         trace: trace.clone(),
     };
+    take_room(tx, job.workspace).await?;
     media::insert(tx, &recording).await?;
     jobs::insert(tx, &job).await?;
     let chunk_id = chunks::insert_whole(tx, &job).await?;

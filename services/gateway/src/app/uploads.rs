@@ -22,7 +22,12 @@ pub use create::create;
 pub use delete::{delete, delete_expired};
 pub use uploads::{NewUpload, Upload};
 
-use super::{App, answer_once::OnceError, submit_job::SubmitError};
+use super::{
+    App,
+    answer_once::OnceError,
+    room::{RoomError, upload_limit},
+    submit_job::SubmitError,
+};
 
 /// An upload is kept for so long after its last byte, and after it has become a job.
 pub const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -33,10 +38,8 @@ pub enum UploadError {
     NotFound(UploadId),
     #[error("Nothing came for the upload {0} for more than a day, so it is gone. Begin a new one.")]
     Gone(UploadId),
-    #[error(
-        "The recording is larger than this server takes, which is {limit} bytes. Send a shorter one, or compress it."
-    )]
-    TooLarge { limit: u64 },
+    #[error(transparent)]
+    Room(#[from] RoomError),
     #[error("The upload stands at byte {stands_at}, and these bytes are meant for byte {meant_for}. Go on from there.")]
     Offset { stands_at: u64, meant_for: u64 },
     #[error("More bytes were sent than `Upload-Length` had said. Begin a new upload with the right length.")]
@@ -63,7 +66,7 @@ impl UploadError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) | Self::Gone(_) => ErrorKind::NotFound,
-            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::Room(error) => error.kind(),
             Self::Offset { .. } | Self::Held | Self::BrokenOff(_) => ErrorKind::Conflict,
             Self::TooMany | Self::Checksum => ErrorKind::Invalid,
             Self::Submit(error) => error.kind(),
@@ -89,4 +92,9 @@ pub async fn find(app: &App, workspace: WorkspaceId, id: UploadId) -> Result<Upl
     let found = within_reason(uploads::find(&app.db, workspace, id)).await?;
     let upload = found.ok_or(UploadError::NotFound(id))?;
     if upload.is_expired { Err(UploadError::Gone(id)) } else { Ok(upload) }
+}
+
+/// The largest recording that is taken.
+pub async fn largest(app: &App, workspace: WorkspaceId) -> Result<u64, UploadError> {
+    Ok(within_reason(upload_limit(app, workspace)).await?)
 }

@@ -75,18 +75,25 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
         let expected = [
             "appendToUpload",
             "cancelJob",
+            "createApiKey",
             "createJob",
             "createUpload",
             "deleteJob",
             "deleteUpload",
             "followJob",
+            "followWorkspace",
+            "getApiKey",
+            "getCapabilities",
             "getJob",
             "getQueue",
             "getTranscript",
             "getUpload",
             "getUploadOptions",
+            "listApiKeys",
             "listJobs",
             "retryJob",
+            "revokeApiKey",
+            "updateApiKey",
         ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     })

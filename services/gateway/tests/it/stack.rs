@@ -57,6 +57,9 @@ struct Process {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
+/// A second gateway, for tests of what both know.
+pub(crate) struct Beside(Process);
+
 /// Takes every work item off the queue and hands it to the test.
 struct Doorbells(mpsc::UnboundedSender<WorkItem>);
 
@@ -110,6 +113,11 @@ impl Gateway {
     pub(crate) async fn restart(&mut self) {
         self.process.stop().await;
         self.process = Process::start(&self.database.url, &self.nats.url(), self.folder.path()).await;
+    }
+
+    /// Another gateway over the same database, storage and NATS.
+    pub(crate) async fn beside(&self) -> Beside {
+        Beside(Process::start(&self.database.url, &self.nats.url(), self.folder.path()).await)
     }
 
     /// Nothing waits to be published, no work item is left that the test did not expect, and the gateway stops.
@@ -276,6 +284,18 @@ impl Gateway {
 
     pub(crate) async fn event_names_until(&self, job: JobId, last: &str) -> Vec<&'static str> {
         self.events_until(job, last).await.iter().map(JobEvent::name).collect()
+    }
+}
+
+impl Beside {
+    /// How it answers a caller with this key.
+    pub(crate) async fn status(&self, key: &str, path: &str) -> u16 {
+        let url = format!("http://127.0.0.1:{}{path}", self.0.http_port);
+        Client::new().get(url).bearer_auth(key).send().await.unwrap().status().as_u16()
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.0.stop().await;
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod chunk;
 pub(crate) mod idempotency_key;
 pub(crate) mod job;
 pub(crate) mod lease;
+pub(crate) mod licence;
 pub(crate) mod media;
 pub(crate) mod outbox;
 pub(crate) mod queue;

@@ -13,6 +13,7 @@ mod error;
 pub mod idempotency;
 pub mod jobs;
 pub mod leases;
+pub mod limits;
 pub mod media;
 pub mod outbox;
 pub mod queues;

@@ -10,6 +10,7 @@ mod language;
 mod model;
 mod nats_version;
 mod options;
+mod scope;
 mod statistics;
 mod transcript;
 
@@ -22,6 +23,7 @@ pub use language::{Language, ParseLanguageError};
 pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};
 pub use options::{Channels, JobOptions, Lane, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, Task, hint_chars, split_hotwords};
+pub use scope::{Scope, Scopes};
 pub use statistics::Statistics;
 pub use transcript::{Segment, Transcript, Warning, Word};
 

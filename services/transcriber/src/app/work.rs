@@ -175,7 +175,7 @@ impl Work<'_> {
             channels: channels_from_proto(options.channels()),
             track: options.audio_track.parse().ok(),
             language: options.given_language.parse().ok(),
-            max_audio_ms: self.transcriber.max_audio_ms,
+            max_audio_ms: shorter(self.transcriber.max_audio_ms, options.max_audio_ms),
         }
     }
 
@@ -199,6 +199,11 @@ impl Work<'_> {
 }
 
 /// The prompt with the hotwords before it: what comes last weighs most.
+/// The worker's own limit, or the sender's where that is less. 0 is none.
+fn shorter(own_ms: u64, senders_ms: u64) -> u64 {
+    if senders_ms == 0 { own_ms } else { own_ms.min(senders_ms) }
+}
+
 fn prompt(options: &v1::Options) -> Option<String> {
     let hotwords = options.hotwords.join(", ");
     let parts: Vec<_> = [hotwords, options.prompt.clone()].into_iter().filter(|part| !part.is_empty()).collect();

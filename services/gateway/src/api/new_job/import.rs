@@ -139,6 +139,7 @@ impl Import {
 pub(in crate::api) fn not_imported(error: ImportError) -> Failure {
     let code = match error {
         ImportError::Receive(error) => return not_received(error),
+        ImportError::Room(error) => return failure(error.kind(), error.code(), &error),
         ImportError::NotMedia { .. } => "media_url_not_media",
         ImportError::Remote(RemoteError::NoUrl(_)) => "media_url_invalid",
         ImportError::Remote(RemoteError::Scheme(_) | RemoteError::Credentials | RemoteError::Private { .. }) => {
