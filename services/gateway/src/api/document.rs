@@ -101,9 +101,17 @@ fn name_rate_headers(operation: &mut Value) {
 fn add_examples(operation: &mut Value) {
     // Indexing would write `null` where there is nothing.
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        if parameter["name"] == "id" {
-            parameter["example"] = json!(EXAMPLE_ID);
-        }
+        let name = parameter["name"].as_str().unwrap_or_default();
+        // tus demands its headers; an operation takes them as optional to refuse their absence in its own words.
+        let example = match name {
+            "id" => json!(EXAMPLE_ID),
+            "Tus-Resumable" => json!("1.0.0"),
+            "Upload-Offset" => json!(0),
+            "Upload-Length" => json!(176_128),
+            _ => continue,
+        };
+        parameter["example"] = example;
+        parameter["required"] = json!(true);
     }
     if operation["operationId"] == "createJob" {
         let form = &mut operation["requestBody"]["content"]["multipart/form-data"];

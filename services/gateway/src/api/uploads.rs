@@ -10,7 +10,7 @@ mod protocol;
 
 use std::sync::Arc;
 
-use escriba_domain::{UploadId, WorkspaceId};
+use escriba_domain::{JobId, UploadId, WorkspaceId};
 use poem_openapi::{
     OpenApi,
     param::{Header, Path},
@@ -28,12 +28,12 @@ use super::{
     authentication::{ApiKey, Read, Transcribe},
     document::Group,
     idempotency::{KeyHeader, create_once},
-    problem::unreadable,
+    problem::{Failure, unreadable},
 };
 use crate::app::{
     App,
     answer_once::{Answer, Fingerprint},
-    uploads::{self, Append, Checksum, NewUpload, Upload},
+    uploads::{self, Append, Checksum, NewUpload, Plan, Upload, UploadError},
 };
 
 pub(super) use protocol::speak_tus;
@@ -62,6 +62,7 @@ impl UploadsApi {
     /// Begins a recording that comes in pieces. The job's options go into `Upload-Metadata`, named as the parts of the
     /// form of `createJob`. With its last byte the upload becomes a job.
     #[oai(path = "/", method = "post", operation_id = "createUpload")]
+    #[expect(clippy::too_many_arguments, reason = "each is a header of the protocol")]
     async fn create(
         &self,
         key: ApiKey<Transcribe>,
@@ -91,29 +92,11 @@ impl UploadsApi {
         let metadata = metadata.0.unwrap_or_default();
         let plan = Metadata::parse(&metadata)?.plan(&self.app)?;
 
-        let request = Fingerprint::of("createUpload", &[&total_bytes.to_be_bytes(), metadata.as_bytes()]);
-        let new = NewUpload { id: UploadId::new(), workspace: key.0, total_bytes, metadata };
-        let location = format!("/v1/uploads/{}", new.id);
-        let answer = create_once(&self.app, key.0, idempotency_key, request, |once| async move {
-            let answer = Answer { status: 201, location: Some(location), body: String::new() };
-            uploads::create(&self.app, &new, &once, answer).await.map_err(failure::refused)
-        })
-        .await?;
-        let location = answer.location.unwrap_or_default();
-        let id = location.rsplit('/').next().and_then(|id| id.parse().ok()).unwrap_or_else(UploadId::new);
-        let mut upload = uploads::find(&self.app, key.0, id).await?;
-        // Sent again, a request finds the upload where it stands by now.
-        if upload.stored_bytes == 0 && upload.job.is_none() && (piece.is_there() || total_bytes == 0) {
-            let append = Append { workspace: key.0, upload: id, offset: 0, checksum, plan };
-            match uploads::append(self.app.clone(), append, piece.into_stream()).await {
-                Ok(appended) => upload = appended,
-                Err(error) if total_bytes == 0 => return Err(error.into()),
-                // The upload has begun all the same, and its sender hears how much of it is safe.
-                Err(_) => upload = uploads::find(&self.app, key.0, id).await?,
-            }
-        }
-        let job = upload.job.map(|job| job.as_uuid());
-        Ok(Created::Upload(location, upload.stored_bytes, http_date(upload.expires_at), job))
+        let id = self.begin(key.0, idempotency_key, (total_bytes, metadata)).await?;
+        let begun = uploads::find(&self.app, key.0, id).await?;
+        let upload = self.take_along(begun, checksum, plan, piece).await?;
+        let job = upload.job.map(JobId::as_uuid);
+        Ok(Created::Upload(place(id), upload.stored_bytes, http_date(upload.expires_at), job))
     }
 
     /// See how an upload stands
@@ -136,7 +119,7 @@ impl UploadsApi {
             upload.total_bytes,
             Some(upload.metadata).filter(|metadata| !metadata.is_empty()),
             http_date(upload.expires_at),
-            upload.job.map(|job| job.as_uuid()),
+            upload.job.map(JobId::as_uuid),
             "no-store".to_owned(),
         ))
     }
@@ -172,7 +155,7 @@ impl UploadsApi {
         let plan = Metadata::parse(&upload.metadata)?.plan(&self.app)?;
         let append = Append { workspace: key.0, upload: upload.id, offset, checksum, plan };
         let upload = uploads::append(self.app.clone(), append, piece.into_stream()).await?;
-        let job = upload.job.map(|job| job.as_uuid());
+        let job = upload.job.map(JobId::as_uuid);
         let location = job.map(|job| format!("/v1/jobs/{job}"));
         Ok(Appended::Upload(upload.stored_bytes, http_date(upload.expires_at), job, location))
     }
@@ -197,12 +180,57 @@ impl UploadsApi {
 }
 
 impl UploadsApi {
+    /// A new upload, or the one that a request with the same key has begun.
+    async fn begin(
+        &self,
+        workspace: WorkspaceId,
+        key: KeyHeader,
+        (total_bytes, metadata): (u64, String),
+    ) -> Result<UploadId, Failure> {
+        let request = Fingerprint::of("createUpload", &[&total_bytes.to_be_bytes(), metadata.as_bytes()]);
+        let new = NewUpload { id: UploadId::new(), workspace, total_bytes, metadata };
+        let fresh = new.id;
+        let answer = create_once(&self.app, workspace, key, request, |once| async move {
+            let answer = Answer { status: 201, location: Some(place(new.id)), body: String::new() };
+            uploads::create(&self.app, &new, &once, answer).await.map_err(failure::refused)
+        })
+        .await?;
+        let begun = answer.location.as_deref().and_then(|place| place.rsplit('/').next()?.parse().ok());
+        Ok(begun.unwrap_or(fresh))
+    }
+
+    /// Takes what came with the request that began the upload. Sent again, that request finds the upload where it
+    /// stands by now.
+    async fn take_along(
+        &self,
+        begun: Upload,
+        checksum: Option<Checksum>,
+        plan: Plan,
+        piece: Piece,
+    ) -> Result<Upload, UploadFailure> {
+        let is_empty = begun.total_bytes == 0;
+        if begun.stored_bytes > 0 || begun.job.is_some() || !(piece.is_there() || is_empty) {
+            return Ok(begun);
+        }
+        let append = Append { workspace: begun.workspace, upload: begun.id, offset: 0, checksum, plan };
+        match uploads::append(self.app.clone(), append, piece.into_stream()).await {
+            Err(error) if is_empty => Err(error.into()),
+            // The upload has begun all the same, and its sender hears how much of it is safe.
+            Err(_) => Ok(uploads::find(&self.app, begun.workspace, begun.id).await?),
+            Ok(upload) => Ok(upload),
+        }
+    }
+
     /// The upload, if it stands where the request thinks that it does: one that does not is not read.
     async fn at(&self, workspace: WorkspaceId, id: UploadId, offset: u64) -> Result<Upload, UploadFailure> {
         let upload = uploads::find(&self.app, workspace, id).await?;
         if upload.stored_bytes == offset {
             return Ok(upload);
         }
-        Err(uploads::UploadError::Offset { stands_at: upload.stored_bytes, meant_for: offset }.into())
+        Err(UploadError::Offset { stands_at: upload.stored_bytes, meant_for: offset }.into())
     }
+}
+
+fn place(id: UploadId) -> String {
+    format!("/v1/uploads/{id}")
 }

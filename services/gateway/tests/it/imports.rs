@@ -133,8 +133,8 @@ async fn what_is_no_recording_or_does_not_come_is_refused_with_a_sentence() {
             (page, 422, "media_url_not_media", "is a web page, not a recording"),
             (missing, 422, "media_url_unreachable", "answered with 404 Not Found"),
             (cut, 422, "media_url_unreachable", "could not be fetched to its end"),
-            (large, 413, "upload_too_large", "larger than this server takes"),
-            (endless, 413, "upload_too_large", "larger than this server takes"),
+            (large, 413, "upload_too_large", "larger than is taken here"),
+            (endless, 413, "upload_too_large", "larger than is taken here"),
         ] {
             let response = import(gateway, &json!({ "media_url": format!("http://{address}/a.mp3") })).await;
             let detail = problem(response, status, code).await;
@@ -155,7 +155,7 @@ async fn bodies_that_do_not_fit_are_refused_before_anything_is_fetched() {
         for (body, code, says) in [
             (json!({ "lane": "batch" }), "media_missing", "has no `media_url`"),
             (json!(["http://127.0.0.1/a.mp3"]), "media_missing", "has no `media_url`"),
-            (json!({ "media_url": 7 }), "option_invalid", "does not fit"),
+            (json!({ "media_url": [url] }), "option_invalid", "does not fit"),
             (json!({ "media_url": url, "word_timestamps": "true" }), "option_invalid", "does not fit"),
             (json!({ "media_url": url, "speaker_count": 2 }), "option_invalid", "speaker_count"),
             (json!({ "media_url": url, "lane": "fast" }), "option_invalid", "interactive, batch"),

@@ -1,6 +1,7 @@
 //! Every operation is entered with the scope that it names, and with no other.
 
 use escriba_domain::{JobId, Scope};
+use reqwest::Method;
 
 use crate::{
     keys::key_with,
@@ -20,8 +21,11 @@ async fn every_operation_asks_for_the_scope_that_it_names() {
             let without = key_with(gateway, &others).await;
             let response = operation.whole(gateway, &without, &path).send().await.unwrap();
             assert_eq!(response.status(), 403, "{} was entered without `{needed}`", operation.name());
-            let said = problem(response, 403, "scope_missing").await;
-            assert!(said.contains(&format!("`{needed}`")), "{}: {said}", operation.name());
+            // An answer to HEAD says nothing more.
+            if operation.method != Method::HEAD {
+                let said = problem(response, 403, "scope_missing").await;
+                assert!(said.contains(&format!("`{needed}`")), "{}: {said}", operation.name());
+            }
 
             let with = key_with(gateway, &[needed]).await;
             let status = operation.bare(gateway, &with, &path).send().await.unwrap().status();

@@ -135,7 +135,6 @@ impl Import {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "so that it maps over errors")]
 pub(in crate::api) fn not_imported(error: ImportError) -> Failure {
     let code = match error {
         ImportError::Receive(error) => return not_received(error),
