@@ -33,6 +33,7 @@ pub async fn insert(tx: &Transaction, job: JobId, chunk: ChunkId, segments: &[Se
         avg_logprob: Set(segment.avg_logprob),
         no_speech_prob: Set(segment.no_speech_prob),
         words: Set(serde_json::json!(segment.words)),
+        decoding: Set(serde_json::json!(segment.decoding)),
     });
     let on_conflict =
         OnConflict::columns([segment::Column::ChunkId, segment::Column::Position]).do_nothing().to_owned();
@@ -134,5 +135,6 @@ fn from_row(row: segment::Model) -> Result<Segment, DatabaseError> {
         avg_logprob: row.avg_logprob,
         no_speech_prob: row.no_speech_prob,
         words: json("words", row.words)?,
+        decoding: json("decoding", row.decoding)?,
     })
 }

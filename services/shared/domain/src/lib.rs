@@ -11,6 +11,7 @@ mod model;
 mod nats_version;
 mod options;
 mod statistics;
+mod text;
 mod transcript;
 
 pub use audio_track::{AudioTrack, ParseTrackError};
@@ -23,7 +24,8 @@ pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};
 pub use options::{Channels, JobOptions, Lane, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, Task, hint_chars, split_hotwords};
 pub use statistics::Statistics;
-pub use transcript::{Segment, Transcript, Warning, Word};
+pub use text::{append_spoken, is_unspaced};
+pub use transcript::{Decoding, Segment, Transcript, Warning, Word};
 
 /// A chunk whose worker died this often fails its job as [`FailureCode::WorkerCrashed`].
 pub const MAX_ATTEMPTS: u32 = 3;
