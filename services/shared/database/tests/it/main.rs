@@ -10,5 +10,6 @@ mod outbox;
 mod queues;
 mod retention;
 mod rows;
+mod same_job;
 mod schema;
 mod transcripts;
