@@ -7,6 +7,7 @@ mod events;
 mod events_view;
 mod job_view;
 mod jobs;
+mod openai;
 mod problem;
 mod queue;
 mod requests;
@@ -39,19 +40,29 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .with(AddData::new(app))
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
+        .around(openai::in_its_words)
         .around(requests::observe)
 }
 
+/// All operations.
+type Apis = (
+    jobs::JobsApi,
+    events::EventsApi,
+    transcripts::TranscriptsApi,
+    queue::QueueApi,
+    openai::TranscriptionsApi,
+    openai::ModelsApi,
+);
+
 /// The `OpenAPI` document, without starting anything.
-pub fn service(
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
-        events::EventsApi { app: app.clone(), shutdown },
+        events::EventsApi { app: app.clone(), shutdown: shutdown.clone() },
         transcripts::TranscriptsApi { app: app.clone() },
-        queue::QueueApi { app },
+        queue::QueueApi { app: app.clone() },
+        openai::TranscriptionsApi { app: app.clone(), shutdown },
+        openai::ModelsApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

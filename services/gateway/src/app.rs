@@ -10,6 +10,7 @@ use look_at_queue::Depths;
 
 pub mod apply_retention;
 pub mod authenticate_caller;
+pub mod await_job;
 mod bells;
 pub mod bootstrap_workspace;
 pub mod cancel_job;
@@ -20,8 +21,10 @@ pub mod delete_job;
 mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
+pub mod follow_transcript;
 pub mod hold;
 pub mod housekeeping;
+pub mod join_job;
 pub mod look_at_queue;
 pub mod pace;
 pub mod plan_part;
@@ -34,6 +37,7 @@ pub mod submit_job;
 pub mod sweep_orphans;
 mod tell_progress;
 pub mod upkeep;
+mod watch_job;
 
 /// What the use cases work with.
 #[derive(Debug)]

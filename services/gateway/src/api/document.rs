@@ -5,10 +5,13 @@ use std::sync::Arc;
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use serde_json::{Value, json};
 
+use super::openai;
+
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
 Every request needs an API key: `Authorization: Bearer esc_…`. Errors are RFC 9457 problems \
-(`application/problem+json`) with a stable `code`. Positions in recordings are decimal seconds; times are RFC 3339, \
+(`application/problem+json`) with a stable `code`, save on the paths of OpenAI's interface, whose programs expect its \
+own. Positions in recordings are decimal seconds; times are RFC 3339, \
 UTC.";
 
 const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
@@ -22,6 +25,9 @@ pub(super) enum Group {
     Transcripts,
     /// See what waits and who works.
     Queue,
+    /// For programs written for OpenAI's interface. Errors are OpenAI's here.
+    #[oai(rename = "OpenAI")]
+    OpenAi,
 }
 
 /// The finished document, built once.
@@ -56,6 +62,7 @@ fn add_examples(operation: &mut Value) {
             "media": "(the recording's bytes)",
         });
     }
+    openai::add_examples(operation);
     if operation["operationId"] == "getTranscript" {
         operation["responses"]["200"]["content"]["application/json"]["example"] = transcript();
     }
@@ -66,7 +73,9 @@ fn add_examples(operation: &mut Value) {
         }
         for (content_type, content) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
         {
-            if let Some(example) = example(status, content_type) {
+            if let Some(example) = example(status, content_type)
+                && content.get("example").is_none()
+            {
                 content["example"] = example;
             }
         }

@@ -12,7 +12,7 @@ use poem_openapi::OperationId;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::problem::failure;
+use super::{openai, problem::failure};
 
 /// The longest that a request takes that neither brings a recording nor follows a job.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +24,8 @@ struct TooLong;
 /// Something that hangs is something that is away: whoever asked hears of it, instead of waiting with it.
 pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let takes_its_time = request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
+    let takes_its_time = openai::waits(path)
+        || request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
         || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
     if takes_its_time {
         return endpoint.call(request).await.map(IntoResponse::into_response);

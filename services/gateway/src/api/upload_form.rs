@@ -4,6 +4,8 @@
 mod options;
 mod schema;
 
+pub(super) use options::defaults;
+
 use bytes::Bytes;
 use escriba_database::media::Media;
 use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
@@ -100,7 +102,7 @@ async fn receive(app: &App, workspace: WorkspaceId, field: Field) -> Result<Medi
     })
 }
 
-fn stream(field: Field) -> impl Stream<Item = std::io::Result<Bytes>> {
+pub(super) fn stream(field: Field) -> impl Stream<Item = std::io::Result<Bytes>> {
     ReaderStream::with_capacity(field.into_async_read(), READ_BYTES)
 }
 

@@ -1,8 +1,9 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
-use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
+use escriba_database::{DatabaseError, Transaction, chunks, jobs, media, outbox};
 use escriba_domain::{
-    ErrorKind, JobId, JobOptions, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, hint_chars,
+    ErrorKind, JobId, JobOptions, Lane, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, WorkspaceId,
+    hint_chars,
 };
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
@@ -90,6 +91,35 @@ fn check_languages(options: &JobOptions) -> Result<(), SubmitError> {
 /// Queues the transcription of a stored recording.
 pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions) -> Result<JobId, SubmitError> {
     check_options(app, &options)?;
+    let tx = app.db.begin().await?;
+    let accepted = accept(&tx, recording, options).await?;
+    tx.commit().await?;
+    Ok(accepted.committed())
+}
+
+/// A job that is there once its transaction has committed.
+pub(super) struct Accepted {
+    pub(super) job: JobId,
+    workspace: WorkspaceId,
+    lane: Lane,
+    bytes: u64,
+}
+
+impl Accepted {
+    pub(super) fn committed(self) -> JobId {
+        let Self { job, workspace, lane, bytes } = self;
+        tracing::info!(%job, %workspace, bytes, "accepted a job");
+        metrics::counter!("escriba_jobs_accepted_total", "lane" => lane.as_str()).increment(1);
+        job
+    }
+}
+
+/// Adds a job whose options are checked, with its chunk, its event and its work item.
+pub(super) async fn accept(
+    tx: &Transaction,
+    recording: media::Media,
+    options: JobOptions,
+) -> Result<Accepted, DatabaseError> {
     let trace = trace_context::current();
     let job = jobs::NewJob {
         id: JobId::new(),
@@ -98,14 +128,14 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         options,
         trace: trace.clone(),
     };
-    let tx = app.db.begin().await?;
-    media::insert(&tx, &recording).await?;
-    jobs::insert(&tx, &job).await?;
-    let chunk_id = chunks::insert_whole(&tx, &job).await?;
+    media::insert(tx, &recording).await?;
+    jobs::insert(tx, &job).await?;
+    let chunk_id = chunks::insert_whole(tx, &job).await?;
 
-    let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
+    let bytes = recording.size_bytes;
+    let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes };
     let event = job_queued(job.workspace, job.id, queued, &job.options, 1);
-    outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
+    outbox::append(tx, event_message(&event, tx.now(), &trace)).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
         job_id: job.id,
@@ -114,9 +144,6 @@ pub async fn submit_job(app: &App, recording: media::Media, options: JobOptions)
         model: job.options.model,
         ring: 1,
     };
-    bells::ring(&tx, &item, &trace).await?;
-    tx.commit().await?;
-    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
-    metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);
-    Ok(job.id)
+    bells::ring(tx, &item, &trace).await?;
+    Ok(Accepted { job: job.id, workspace: job.workspace, lane: item.lane, bytes })
 }
