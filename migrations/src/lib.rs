@@ -11,6 +11,7 @@ mod m20261121_000004_speech;
 mod m20261121_000005_queue;
 mod m20261121_000006_relay;
 mod m20261121_000007_retention;
+mod m20261121_000008_recognition;
 mod m20261121_000010_intake;
 mod m20261121_000012_access;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_queue::Migration),
             Box::new(m20261121_000006_relay::Migration),
             Box::new(m20261121_000007_retention::Migration),
+            Box::new(m20261121_000008_recognition::Migration),
             Box::new(m20261121_000010_intake::Migration),
             Box::new(m20261121_000012_access::Migration),
         ]

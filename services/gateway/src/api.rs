@@ -12,6 +12,7 @@ mod idempotency;
 mod job_view;
 mod jobs;
 mod new_job;
+mod openai;
 mod problem;
 mod queue;
 mod rate_headers;
@@ -52,6 +53,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .catch_all_error(problem::from_any_error)
         .around(uploads::speak_tus)
         .around(move |endpoint, request| document::name_methods(endpoint, document.clone(), request))
+        .around(openai::in_its_words)
         .around(rate_headers::tell)
         .around(requests::observe)
 }
@@ -66,6 +68,8 @@ type Apis = (
     uploads::UploadsApi,
     capabilities::CapabilitiesApi,
     api_keys::ApiKeysApi,
+    openai::TranscriptionsApi,
+    openai::ModelsApi,
 );
 
 /// The `OpenAPI` document, without starting anything.
@@ -73,12 +77,14 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown: shutdown.clone() },
-        workspace_events::WorkspaceEventsApi { app: app.clone(), shutdown },
+        workspace_events::WorkspaceEventsApi { app: app.clone(), shutdown: shutdown.clone() },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app: app.clone() },
         uploads::UploadsApi { app: app.clone() },
         capabilities::CapabilitiesApi { app: app.clone() },
-        api_keys::ApiKeysApi { app },
+        api_keys::ApiKeysApi { app: app.clone() },
+        openai::TranscriptionsApi { app: app.clone(), shutdown },
+        openai::ModelsApi { app },
     );
     let operator = ContactObject::new().name("Whoever runs this installation");
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION"))

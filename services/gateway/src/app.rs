@@ -13,6 +13,7 @@ use rate_limits::RateLimits;
 pub mod answer_once;
 pub mod apply_retention;
 pub mod authenticate_caller;
+pub mod await_job;
 mod bells;
 pub mod bootstrap_workspace;
 pub mod cancel_job;
@@ -25,10 +26,12 @@ pub mod describe_capabilities;
 mod end_job;
 pub mod fail_chunk;
 pub mod follow_job;
+pub mod follow_transcript;
 pub mod follow_workspace;
 pub mod hold;
 pub mod housekeeping;
 pub mod import_media;
+pub mod join_job;
 pub mod key_use;
 pub mod look_at_queue;
 pub mod pace;
@@ -49,6 +52,7 @@ pub mod sweep_orphans;
 mod tell_progress;
 pub mod upkeep;
 pub mod uploads;
+mod watch_job;
 
 /// What the use cases work with.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! The transcript as one JSON object, with everything known of it. Written piece by piece; the whole text comes after
 //! the segments and is all that is kept meanwhile (a megabyte for a day of speech).
 
-use escriba_domain::{Language, Segment, Transcript, Word};
+use escriba_domain::{Language, Segment, Transcript, Word, append_spoken};
 use serde::Serialize;
 
-use super::{Render, text};
+use super::Render;
 
 pub(crate) struct Json {
     transcript: Transcript,
@@ -52,16 +52,6 @@ impl Json {
     pub(crate) const fn new(transcript: Transcript) -> Self {
         Self { transcript, written: 0, text: String::new() }
     }
-
-    fn append_text(&mut self, text: &str) {
-        let (last, first) = (self.text.chars().next_back(), text.chars().next());
-        if let (Some(last), Some(first)) = (last, first)
-            && !(text::is_unspaced(last) && text::is_unspaced(first))
-        {
-            self.text.push(' ');
-        }
-        self.text.push_str(text);
-    }
 }
 
 impl Render for Json {
@@ -97,7 +87,7 @@ impl Render for Json {
             words: segment.words.iter().map(word).collect(),
         }));
         self.written += 1;
-        self.append_text(text);
+        append_spoken(&mut self.text, text);
     }
 
     fn end(&mut self, out: &mut String) {

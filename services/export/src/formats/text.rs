@@ -32,14 +32,6 @@ impl Turns {
     }
 }
 
-/// Whether a script writes its words without spaces between them, as Chinese and Japanese do.
-pub(crate) const fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{2e80}'..='\u{312f}' | '\u{3190}'..='\u{4dbf}' // radicals, CJK punctuation, kana, bopomofo, ideographs
-        | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // more ideographs
-        | '\u{ff00}'..='\u{ffef}') // full-width forms
-}
-
 const fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }

@@ -10,11 +10,14 @@ use serde_json::{Map, Value, json};
 
 pub(super) use allow::name_methods;
 
+use super::openai;
+
 pub(super) const DESCRIPTION: &str = "\
 Escriba turns recordings into text and subtitles. Submit a recording, follow its job, read the transcript.\n\n\
 Every request needs an API key: `Authorization: Bearer esc_…`. Each operation names the scope that the key must have \
 (`x-scope`); no scope includes another. Errors are RFC 9457 problems \
-(`application/problem+json`) with a stable `code`. Positions in recordings are decimal seconds; times are RFC 3339, \
+(`application/problem+json`) with a stable `code`, save on the paths of OpenAI's interface, whose programs expect its \
+own. Positions in recordings are decimal seconds; times are RFC 3339, \
 UTC.";
 
 const KEY_SCHEME: &str = "api_key";
@@ -35,6 +38,9 @@ pub(super) enum Group {
     /// Make, rename and revoke the workspace's API keys.
     #[oai(rename = "API keys")]
     ApiKeys,
+    /// For programs written for OpenAI's interface. Errors are OpenAI's here.
+    #[oai(rename = "OpenAI")]
+    OpenAi,
 }
 
 /// The finished document, built once.
@@ -128,6 +134,7 @@ fn add_examples(operation: &mut Value) {
     if let Some(bytes) = operation.pointer_mut("/requestBody/content/application~1offset+octet-stream") {
         bytes["example"] = json!("(bytes of the recording)");
     }
+    openai::add_examples(operation);
     if operation["operationId"] == "getTranscript" {
         let json = &mut operation["responses"]["200"]["content"]["application/json"];
         json["example"] = transcript();
@@ -145,7 +152,9 @@ fn add_examples(operation: &mut Value) {
         }
         for (content_type, content) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten()
         {
-            if let Some(example) = example(status, content_type) {
+            if let Some(example) = example(status, content_type)
+                && content.get("example").is_none()
+            {
                 content["example"] = example;
             }
         }

@@ -173,7 +173,8 @@ pub(crate) fn invalid(code: &str, detail: &str) -> Failure {
     Failure::Invalid(ProblemJson::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail))
 }
 
-fn log(error: &dyn std::error::Error) {
+/// Tells the operator what the caller is not told.
+pub(crate) fn log(error: &dyn std::error::Error) {
     let mut causes = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

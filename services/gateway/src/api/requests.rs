@@ -12,7 +12,7 @@ use poem_openapi::OperationId;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::problem::failure;
+use super::{openai, problem::failure};
 
 /// The longest that a request takes that neither brings a recording nor follows a job.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +29,9 @@ pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> 
         Method::PATCH => path.starts_with("/v1/uploads/"),
         _ => false,
     };
-    let takes_its_time =
-        brings_a_recording || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
+    let takes_its_time = brings_a_recording
+        || openai::waits(path)
+        || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
     if takes_its_time {
         return endpoint.call(request).await.map(IntoResponse::into_response);
     }

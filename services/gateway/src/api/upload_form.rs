@@ -4,6 +4,8 @@
 mod options;
 mod schema;
 
+pub(super) use options::defaults;
+
 use bytes::Bytes;
 use escriba_database::media::Media;
 use escriba_domain::{ErrorKind, JobOptions, WorkspaceId};
@@ -184,7 +186,7 @@ fn missing() -> Failure {
     invalid("media_missing", "The form has no part named `media`. Put the recording there.")
 }
 
-fn stream(field: Field) -> impl Stream<Item = std::io::Result<Bytes>> {
+pub(super) fn stream(field: Field) -> impl Stream<Item = std::io::Result<Bytes>> {
     ReaderStream::with_capacity(field.into_async_read(), READ_BYTES)
 }
 

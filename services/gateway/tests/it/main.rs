@@ -13,6 +13,7 @@ mod imports;
 mod jobs;
 mod keys;
 mod limits;
+mod openai;
 mod operations;
 mod outages;
 mod parts;

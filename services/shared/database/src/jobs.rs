@@ -3,6 +3,7 @@
 mod change;
 mod list;
 mod row;
+mod same;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use change::{
 };
 pub use list::{Filter, list};
 pub(crate) use row::{json, word};
+pub use same::{find_same, note_fingerprint};
 
 use crate::{
     Database, DatabaseError, Transaction,

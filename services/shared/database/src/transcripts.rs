@@ -2,7 +2,7 @@
 
 use async_stream::try_stream;
 use escriba_domain::{ChunkId, ChunkKind, ChunkState, JobId, Segment, Transcript, WorkspaceId};
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
     RelationTrait, sea_query::OnConflict,
@@ -33,6 +33,7 @@ pub async fn insert(tx: &Transaction, job: JobId, chunk: ChunkId, segments: &[Se
         avg_logprob: Set(segment.avg_logprob),
         no_speech_prob: Set(segment.no_speech_prob),
         words: Set(serde_json::json!(segment.words)),
+        decoding: Set(serde_json::json!(segment.decoding)),
     });
     let on_conflict =
         OnConflict::columns([segment::Column::ChunkId, segment::Column::Position]).do_nothing().to_owned();
@@ -54,25 +55,55 @@ pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Op
     }))
 }
 
+/// Where a segment stands in its transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    chunk: i32,
+    segment: i32,
+}
+
 /// The job's segments, chunk by chunk, read in pages. While parts of it are still transcribed, they are read up to the
 /// end of the first that is not done, so that the transcript grows at its end alone.
 pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + use<> {
+    segments_after(db, job, None).map_ok(|(_, segment)| segment)
+}
+
+/// The same from a place on, each segment with its own: whoever has read that far misses nothing.
+pub fn segments_after(
+    db: &Database,
+    job: JobId,
+    mut after: Option<Place>,
+) -> impl Stream<Item = Result<(Place, Segment), DatabaseError>> + Send + use<> {
     let db = db.clone();
     try_stream! {
-        let through = first_unfinished_part(&db, job).await?;
-        let mut after: Option<(i32, i32)> = None;
+        let through = last_readable_chunk(&db, job).await?;
         loop {
             let page = page(&db, job, through, after).await?;
             let whole = page.len() as u64 == PAGE;
-            for (row, chunk_position) in page {
-                after = Some((chunk_position, row.position));
-                yield from_row(row)?;
+            for (row, chunk) in page {
+                let place = Place { chunk, segment: row.position };
+                after = Some(place);
+                yield (place, from_row(row)?);
             }
             if !whole {
                 break;
             }
         }
     }
+}
+
+/// The first part that is not done, or else the last chunk. One that is planned meanwhile is not read: the one before it
+/// may not be done.
+async fn last_readable_chunk(db: &Database, job: JobId) -> Result<Option<i32>, DatabaseError> {
+    let last: Option<i32> = chunk::Entity::find()
+        .select_only()
+        .column(chunk::Column::Position)
+        .filter(chunk::Column::JobId.eq(job.as_uuid()))
+        .order_by_desc(chunk::Column::Position)
+        .into_tuple()
+        .one(&db.connection)
+        .await?;
+    Ok(first_unfinished_part(db, job).await?.into_iter().chain(last).min())
 }
 
 async fn first_unfinished_part(db: &Database, job: JobId) -> Result<Option<i32>, DatabaseError> {
@@ -93,7 +124,7 @@ async fn page(
     db: &Database,
     job: JobId,
     through: Option<i32>,
-    after: Option<(i32, i32)>,
+    after: Option<Place>,
 ) -> Result<Vec<(segment::Model, i32)>, DatabaseError> {
     let mut query = segment::Entity::find()
         .join(JoinType::InnerJoin, segment::Relation::Chunk.def())
@@ -105,12 +136,12 @@ async fn page(
     if let Some(through) = through {
         query = query.filter(chunk::Column::Position.lte(through));
     }
-    if let Some((chunk_position, position)) = after {
+    if let Some(after) = after {
         query = query.filter(
-            Condition::any().add(chunk::Column::Position.gt(chunk_position)).add(
+            Condition::any().add(chunk::Column::Position.gt(after.chunk)).add(
                 Condition::all()
-                    .add(chunk::Column::Position.eq(chunk_position))
-                    .add(segment::Column::Position.gt(position)),
+                    .add(chunk::Column::Position.eq(after.chunk))
+                    .add(segment::Column::Position.gt(after.segment)),
             ),
         );
     }
@@ -134,5 +165,6 @@ fn from_row(row: segment::Model) -> Result<Segment, DatabaseError> {
         avg_logprob: row.avg_logprob,
         no_speech_prob: row.no_speech_prob,
         words: json("words", row.words)?,
+        decoding: json("decoding", row.decoding)?,
     })
 }

@@ -12,6 +12,7 @@ mod nats_version;
 mod options;
 mod scope;
 mod statistics;
+mod text;
 mod transcript;
 
 pub use audio_track::{AudioTrack, ParseTrackError};
@@ -25,7 +26,8 @@ pub use nats_version::{NatsVersion, ParseVersionError};
 pub use options::{Channels, JobOptions, Lane, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, Task, hint_chars, split_hotwords};
 pub use scope::{Scope, Scopes};
 pub use statistics::Statistics;
-pub use transcript::{Segment, Transcript, Warning, Word};
+pub use text::{append_spoken, is_unspaced};
+pub use transcript::{Decoding, Segment, Transcript, Warning, Word};
 
 /// A chunk whose worker died this often fails its job as [`FailureCode::WorkerCrashed`].
 pub const MAX_ATTEMPTS: u32 = 3;

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use escriba_domain::{
-    AudioTrack, Channels, ChunkId, JobId, JobOptions, Lane, Language, MediaId, Segment, Statistics, Task, Warning,
-    Word, WorkspaceId,
+    AudioTrack, Channels, ChunkId, Decoding, JobId, JobOptions, Lane, Language, MediaId, Segment, Statistics, Task,
+    Warning, Word, WorkspaceId,
 };
 use escriba_events::{
     Completion, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed, job_deleted,
@@ -67,6 +67,7 @@ fn segment() -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word],
+        decoding: Decoding::default(),
     }
 }
 
@@ -135,6 +136,23 @@ fn job_segments_added_v1_of_one_channel_and_a_later_chunk() {
             "{FROZEN_CHUNK}{}{}",
             "2237080310e80718c413220a61c3b16f206e7565766f2a02656e",
             "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f48022803",
+        ),
+    );
+}
+
+/// A worker of the release before sends nothing of this, and its segments read back as the ones above.
+#[test]
+fn job_segments_added_v1_with_how_the_text_was_decoded() {
+    let decoding = Decoding { tokens: vec![50_364, 8_476, 50_489], temperature: 0.25, window_start_ms: 500 };
+    let event = job_segments_added(workspace(), job(), (chunk(), 0), &[Segment { decoding, ..segment() }]);
+    is_frozen(
+        &event,
+        "escriba.job.segments_added.v1",
+        &format!(
+            "{FROZEN_CHUNK}{}{}{}",
+            "2247080310e80718c413220a61c3b16f206e7565766f2a02656e",
+            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f",
+            "5208bc89039c42b98a035d0000803e60f403",
         ),
     );
 }

@@ -5,7 +5,9 @@ use escriba_database::{
     api_keys::{self, NewKey},
     workspaces,
 };
-use escriba_domain::{ApiKeyId, Channels, JobOptions, Lane, Language, Scopes, Segment, Task, Word, WorkspaceId};
+use escriba_domain::{
+    ApiKeyId, Channels, Decoding, JobOptions, Lane, Language, Scopes, Segment, Task, Word, WorkspaceId,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -66,5 +68,10 @@ pub fn segment(index: u32) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word(0, "Sentence"), word(1, "añadida.")],
+        decoding: Decoding {
+            tokens: vec![50_364, 2_662 + index, 50_459],
+            temperature: 0.2,
+            window_start_ms: start_ms - start_ms % 10_000,
+        },
     }
 }

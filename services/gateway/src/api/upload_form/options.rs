@@ -8,7 +8,7 @@ use super::super::problem::{Failure, invalid};
 use crate::app::App;
 
 /// What is done for a form without options.
-pub(super) fn defaults(app: &App) -> JobOptions {
+pub(in crate::api) fn defaults(app: &App) -> JobOptions {
     JobOptions {
         language: None,
         languages: Vec::new(),

@@ -19,6 +19,8 @@ pub struct Model {
     pub no_speech_prob: f32,
     #[sea_orm(column_type = "JsonBinary")]
     pub words: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub decoding: Json,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -42,6 +42,7 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         started_at: NotSet,
         finished_at: NotSet,
         runs: NotSet,
+        fingerprint: NotSet,
     };
     job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -191,7 +192,11 @@ pub async fn delete(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-async fn update(tx: &Transaction, id: JobId, change: impl FnOnce(&mut job::ActiveModel)) -> Result<(), DatabaseError> {
+pub(super) async fn update(
+    tx: &Transaction,
+    id: JobId,
+    change: impl FnOnce(&mut job::ActiveModel),
+) -> Result<(), DatabaseError> {
     let mut row = <job::ActiveModel as sea_orm::ActiveModelTrait>::default();
     change(&mut row);
     job::Entity::update_many().set(row).filter(job::Column::Id.eq(id.as_uuid())).exec(&tx.inner).await?;

@@ -13,6 +13,7 @@ mod outbox;
 mod queues;
 mod retention;
 mod rows;
+mod same_job;
 mod schema;
 mod transcripts;
 mod uploads;
