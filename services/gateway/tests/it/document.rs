@@ -144,6 +144,19 @@ async fn every_reference_leads_somewhere_and_every_example_has_what_its_schema_r
     .await;
 }
 
+/// The page for people is made from what the framework knows; what is added to that must be on it too.
+#[tokio::test]
+async fn the_page_shows_the_finished_document() {
+    on_each_engine(async |gateway| {
+        let page = gateway.anonymous(Method::GET, "/docs").send().await.unwrap().text().await.unwrap();
+        let document = document(gateway).await;
+        assert!(page.contains(&document.to_string()), "{} bytes without it", page.len());
+        let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+        assert_eq!(schemes.keys().collect::<Vec<_>>(), ["api_key"]);
+    })
+    .await;
+}
+
 /// What a client generated from the document would read as missing must be allowed to be.
 #[tokio::test]
 async fn a_job_is_shown_as_the_document_says() {
