@@ -22,15 +22,19 @@ const INPUT_FORMATS: [&str; 30] = [
     "mov", "mp3", "mp4", "mpeg", "mpg", "mpga", "mxf", "oga", "ogg", "opus", "ts", "wav", "webm", "wma",
 ];
 const OUTPUT_FORMATS: [&str; 4] = ["json", "srt", "vtt", "txt"];
-const FEATURES: [&str; 9] = [
+const FEATURES: [&str; 13] = [
     "audio_track",
     "channels",
     "events",
     "hotwords",
+    "idempotency_keys",
     "language_detection",
+    "media_url",
     "multilingual",
+    "openai",
     "prompt",
     "translate",
+    "tus",
     "word_timestamps",
 ];
 

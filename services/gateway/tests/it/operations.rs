@@ -41,8 +41,14 @@ impl Operation {
         format!("{} {}", self.method, self.path)
     }
 
-    pub(crate) fn has_path_parameter(&self) -> bool {
-        self.path.contains('{')
+    /// Whether it is about a thing of a workspace.
+    pub(crate) fn has_id(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    /// Whether it speaks as OpenAI does.
+    pub(crate) fn is_of_openai(&self) -> bool {
+        ["/v1/audio/", "/v1/models"].iter().any(|start| self.path.starts_with(start))
     }
 
     /// The address with this id. A further parameter in it is as its example in the document.

@@ -47,7 +47,7 @@ async fn said(response: Response, id: &str) -> (u16, String, String) {
 async fn another_workspaces_things_never_were() {
     on_each_engine(async |gateway| {
         let stranger = tenant(&gateway.db, "globex").await;
-        for operation in operations(gateway).await.iter().filter(|operation| operation.has_path_parameter()) {
+        for operation in operations(gateway).await.iter().filter(|operation| operation.has_id()) {
             let (place, id) = own_thing(gateway, operation).await;
             let before = looked_at(gateway, &place).await;
             let never = JobId::new().to_string();

@@ -17,7 +17,7 @@ pub(super) fn modernise(document: &mut Value) {
     name_event_fields(document.get_mut("paths"));
 }
 
-/// A stream of events is read event by event: each has a name, perhaps an id, and JSON as its data.
+/// A stream of events is read event by event: each has JSON as its data, and mostly a name and an id.
 fn name_event_fields(place: Option<&mut Value>) {
     match place {
         Some(Value::Object(members)) => {
@@ -37,7 +37,7 @@ fn name_event_fields(place: Option<&mut Value>) {
 fn event(data: &Value) -> Value {
     json!({
         "type": "object",
-        "required": ["event", "data"],
+        "required": ["data"],
         "properties": {
             "id": { "type": "string", "description": "Where it is kept, to resume from." },
             "event": { "type": "string" },

@@ -22,15 +22,8 @@ pub(in crate::api) fn add_examples(operation: &mut Value) {
     operation["requestBody"]["content"]["multipart/form-data"]["example"] = form;
     let Some(answers) = operation["responses"]["200"]["content"].as_object_mut() else { return };
     if let Some(stream) = answers.get_mut("text/event-stream") {
-        stream["example"] = json!([
-            { "type": "transcript.text.delta", "delta": "And so my fellow Americans," },
-            {
-                "type": "transcript.text.done",
-                "text": "And so my fellow Americans,",
-                "languages": [{ "code": "en" }],
-                "usage": { "type": "duration", "seconds": 11.0 },
-            },
-        ]);
+        let delta = json!({ "type": "transcript.text.delta", "delta": "And so my fellow Americans," });
+        stream["example"] = json!({ "data": delta.to_string() });
     }
     for (kind, answer) in answers {
         if kind.starts_with("application/json") {
