@@ -69,7 +69,7 @@ pub async fn reserve(db: &Database, attempt: &Attempt, time: Duration) -> Result
     ];
     let take_over = OnConflict::columns([idempotency_key::Column::WorkspaceId, idempotency_key::Column::Key])
         .update_columns(columns)
-        .action_and_where(idempotency_key::Column::ExpiresAt.lte(now).into())
+        .action_and_where(idempotency_key::Column::ExpiresAt.lte(now))
         .to_owned();
     let taken =
         idempotency_key::Entity::insert(row).on_conflict(take_over).exec_without_returning(&db.connection).await?;

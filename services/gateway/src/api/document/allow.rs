@@ -18,7 +18,7 @@ pub(in crate::api) async fn name_methods<E: Endpoint>(
 ) -> poem::Result<Response> {
     let path = request.uri().path().to_owned();
     let answered = endpoint.call(request).await.map(IntoResponse::into_response);
-    let mut response = answered.unwrap_or_else(|error| error.into_response());
+    let mut response = answered.unwrap_or_else(poem::Error::into_response);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
         && !response.headers().contains_key(ALLOW)
         && let Ok(methods) = HeaderValue::from_str(&methods(&document.0, &path))

@@ -13,23 +13,23 @@ pub(super) fn modernise(document: &mut Value) {
     for schema in schemas.into_iter().flat_map(Map::values_mut) {
         rewrite(schema);
     }
-    rewrite_below(document.get_mut("paths"));
-    name_event_fields(document.get_mut("paths"));
+    document.get_mut("paths").into_iter().for_each(rewrite_below);
+    document.get_mut("paths").into_iter().for_each(name_event_fields);
 }
 
 /// A stream of events is read event by event: each has JSON as its data, and mostly a name and an id.
-fn name_event_fields(place: Option<&mut Value>) {
+fn name_event_fields(place: &mut Value) {
     match place {
-        Some(Value::Object(members)) => {
+        Value::Object(members) => {
             for (name, member) in members {
                 if name == "text/event-stream" && member["schema"]["type"] == "array" {
                     member["schema"] = event(&member["schema"]["items"]);
                 } else {
-                    name_event_fields(Some(member));
+                    name_event_fields(member);
                 }
             }
         }
-        Some(Value::Array(items)) => items.iter_mut().for_each(|item| name_event_fields(Some(item))),
+        Value::Array(items) => items.iter_mut().for_each(name_event_fields),
         _ => {}
     }
 }
@@ -47,15 +47,15 @@ fn event(data: &Value) -> Value {
 }
 
 /// Bodies may hold schemas without a name.
-fn rewrite_below(place: Option<&mut Value>) {
+fn rewrite_below(place: &mut Value) {
     match place {
-        Some(Value::Object(members)) => {
+        Value::Object(members) => {
             // The parts of a form are there or not; null is no part.
             for (name, member) in members.iter_mut().filter(|(name, _)| !name.starts_with("multipart/")) {
-                if name == "schema" { rewrite(member) } else { rewrite_below(Some(member)) }
+                if name == "schema" { rewrite(member) } else { rewrite_below(member) }
             }
         }
-        Some(Value::Array(items)) => items.iter_mut().for_each(|item| rewrite_below(Some(item))),
+        Value::Array(items) => items.iter_mut().for_each(rewrite_below),
         _ => {}
     }
 }
