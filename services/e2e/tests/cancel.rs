@@ -2,6 +2,7 @@
 
 use escriba_database::transcripts;
 use escriba_e2e::{Spoken, Stack, Studio, nats_wire::NatsWire, stack::files_below, words::assert_same_words};
+use escriba_test_support::eventually;
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 
@@ -44,7 +45,8 @@ async fn a_deleted_job_stops_and_is_gone() {
 
     stack.client.delete(&job).await;
     assert_eq!(events.rest().await.last().unwrap().name, "job.deleted");
-    assert_eq!(files_below(&stack.media_dir()), Vec::<std::path::PathBuf>::new(), "its recording is gone");
+    // What a worker was storing at that moment goes when it stops, which is soon.
+    eventually("its recording is gone", async || files_below(&stack.media_dir()).is_empty().then_some(())).await;
     for path in [format!("/v1/jobs/{job}"), format!("/v1/jobs/{job}/transcript?format=txt")] {
         let (status, problem) = stack.client.get(&path).await;
         assert_eq!((status, problem["code"].as_str()), (StatusCode::NOT_FOUND, Some("job_not_found")), "{path}");
