@@ -2,11 +2,14 @@
 //! do.
 
 mod authentication;
+mod byte_range;
+mod content_disposition;
 mod document;
 mod events;
 mod events_view;
 mod job_view;
 mod jobs;
+mod media;
 mod problem;
 mod queue;
 mod requests;
@@ -42,16 +45,23 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .around(requests::observe)
 }
 
+/// All operations.
+type Apis = (
+    jobs::JobsApi,
+    events::EventsApi,
+    transcripts::TranscriptsApi,
+    queue::QueueApi,
+    media::MediaApi,
+);
+
 /// The `OpenAPI` document, without starting anything.
-pub fn service(
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) -> OpenApiService<(jobs::JobsApi, events::EventsApi, transcripts::TranscriptsApi, queue::QueueApi), ()> {
+pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         jobs::JobsApi { app: app.clone() },
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
-        queue::QueueApi { app },
+        queue::QueueApi { app: app.clone() },
+        media::MediaApi { app },
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

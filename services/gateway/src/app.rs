@@ -23,6 +23,7 @@ pub mod follow_job;
 pub mod hold;
 pub mod housekeeping;
 pub mod look_at_queue;
+pub mod open_media;
 pub mod pace;
 pub mod plan_part;
 pub mod receive_media;

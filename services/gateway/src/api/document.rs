@@ -83,6 +83,7 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         }])),
         "application/x-subrip" => Some(json!("1\n00:00:00,320 --> 00:00:02,160\nAnd so my fellow Americans,\n\n")),
         "text/vtt" => Some(json!("WEBVTT\n\n00:00:00.320 --> 00:00:02.160\nAnd so my fellow Americans,\n\n")),
+        "application/octet-stream" => Some(json!("(the recording's bytes)")),
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
@@ -117,7 +118,9 @@ fn problem(status: &str) -> Value {
         "401" => ("Unauthorized", "api_key_invalid", "The API key is unknown, expired or revoked."),
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
+        "410" => ("Gone", "media_deleted", "The recording has been deleted, as this workspace asks for."),
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
+        "416" => ("Range Not Satisfiable", "range_invalid", "The recording has 176128 bytes, and none of them there."),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),
         "507" => ("Insufficient Storage", "storage_full", "The server has no room left to store this."),

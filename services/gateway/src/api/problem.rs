@@ -52,7 +52,7 @@ impl Problem {
 pub(crate) struct ProblemJson(Box<Problem>);
 
 impl ProblemJson {
-    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: &str) -> Self {
         Self(Box::new(Problem::new(status, code, detail)))
     }
 }

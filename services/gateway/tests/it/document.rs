@@ -77,6 +77,7 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "deleteJob",
             "followJob",
             "getJob",
+            "getMedia",
             "getQueue",
             "getTranscript",
             "listJobs",

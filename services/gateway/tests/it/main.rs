@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod housekeeping;
 mod jobs;
+mod media;
 mod outages;
 mod parts;
 mod retry;
