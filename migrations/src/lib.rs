@@ -11,6 +11,7 @@ mod m20261121_000004_speech;
 mod m20261121_000005_queue;
 mod m20261121_000006_relay;
 mod m20261121_000007_retention;
+mod m20261121_000011_editing;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_queue::Migration),
             Box::new(m20261121_000006_relay::Migration),
             Box::new(m20261121_000007_retention::Migration),
+            Box::new(m20261121_000011_editing::Migration),
         ]
     }
 }

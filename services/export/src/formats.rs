@@ -94,6 +94,7 @@ pub(crate) mod samples {
             avg_logprob: -0.25,
             no_speech_prob: 0.5,
             words: Vec::new(),
+            speaker: None,
         }
     }
 

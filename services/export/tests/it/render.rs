@@ -21,6 +21,7 @@ fn segment(index: u32, text: &str) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.5,
         words: Vec::new(),
+        speaker: None,
     }
 }
 
@@ -30,6 +31,7 @@ fn request(workspace: WorkspaceId, job: JobId, format: Format) -> RenderRequest 
         job_id: job.to_string(),
         format: format.into(),
         line_ending: LineEnding::Unspecified.into(),
+        version: 0,
     }
 }
 

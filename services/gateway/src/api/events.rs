@@ -48,8 +48,8 @@ impl EventsApi {
     /// Follow a job
     ///
     /// Server-sent events: `job.queued`, `job.started`, `job.progress`, `job.segments_added`, `job.completed`,
-    /// `job.failed`, `job.canceled` and `job.deleted`. All but progress carry an `id`; a client that reconnects with
-    /// it in `Last-Event-ID` misses none of them.
+    /// `job.failed`, `job.canceled`, `job.transcript_edited` and `job.deleted`. All but progress carry an `id`; a client
+    /// that reconnects with it in `Last-Event-ID` misses none of them.
     #[oai(path = "/v1/jobs/:id/events", method = "get", operation_id = "followJob")]
     async fn follow(
         &self,

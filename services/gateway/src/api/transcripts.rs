@@ -90,7 +90,7 @@ impl TranscriptsApi {
         let rendered = self
             .app
             .exports
-            .render(key.0, id.0.into(), proto_format(format.0), line_ending)
+            .render(key.0, id.0.into(), proto_format(format.0), (line_ending, None))
             .await
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
         Ok(answer(format.0, rendered))

@@ -10,4 +10,5 @@ pub(crate) mod media;
 pub(crate) mod outbox;
 pub(crate) mod queue;
 pub(crate) mod segment;
+pub(crate) mod transcript_version;
 pub(crate) mod workspace;

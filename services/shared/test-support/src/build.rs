@@ -61,5 +61,6 @@ pub fn segment(index: u32) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word(0, "Sentence"), word(1, "añadida.")],
+        speaker: None,
     }
 }
