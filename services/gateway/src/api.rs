@@ -5,16 +5,21 @@ mod authentication;
 mod byte_range;
 mod content_disposition;
 mod document;
+mod edits_view;
 mod events;
 mod events_view;
 mod job_view;
 mod jobs;
 mod media;
+mod preconditions;
 mod problem;
 mod queue;
 mod requests;
+mod segments;
+mod segments_view;
 mod transcripts;
 mod upload_form;
+mod versions;
 
 use std::sync::Arc;
 
@@ -40,6 +45,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .nest("/docs", docs)
         .nest("/", service)
         .with(AddData::new(app))
+        .around(requests::with_little_json)
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
         .around(requests::observe)
@@ -51,7 +57,7 @@ type Apis = (
     events::EventsApi,
     transcripts::TranscriptsApi,
     queue::QueueApi,
-    media::MediaApi,
+    (media::MediaApi, segments::SegmentsApi, versions::VersionsApi),
 );
 
 /// The `OpenAPI` document, without starting anything.
@@ -61,7 +67,11 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
         events::EventsApi { app: app.clone(), shutdown },
         transcripts::TranscriptsApi { app: app.clone() },
         queue::QueueApi { app: app.clone() },
-        media::MediaApi { app },
+        (
+            media::MediaApi { app: app.clone() },
+            segments::SegmentsApi { app: app.clone() },
+            versions::VersionsApi { app },
+        ),
     );
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION")).server("/").description(document::DESCRIPTION)
 }

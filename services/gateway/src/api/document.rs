@@ -45,6 +45,9 @@ fn add_examples(operation: &mut Value) {
         if parameter["name"] == "id" {
             parameter["example"] = json!(EXAMPLE_ID);
         }
+        if parameter["name"] == "version" {
+            parameter["example"] = json!(1);
+        }
     }
     if operation["operationId"] == "createJob" {
         operation["requestBody"]["content"]["multipart/form-data"]["example"] = json!({
@@ -119,8 +122,10 @@ fn problem(status: &str) -> Value {
         "404" => ("Not Found", "job_not_found", "There is no job 019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f."),
         "409" => ("Conflict", "job_over", "The job is completed already, so there is nothing to cancel."),
         "410" => ("Gone", "media_deleted", "The recording has been deleted, as this workspace asks for."),
+        "412" => ("Precondition Failed", "version_changed", "The transcript is at version 3 by now. Read it again."),
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
         "416" => ("Range Not Satisfiable", "range_invalid", "The recording has 176128 bytes, and none of them there."),
+        "428" => ("Precondition Required", "version_required", "Say which version of the transcript this is for."),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
         "503" => ("Service Unavailable", "unavailable", "Something the server needs is away for the moment."),
         "507" => ("Insufficient Storage", "storage_full", "The server has no room left to store this."),

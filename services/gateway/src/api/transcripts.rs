@@ -16,6 +16,7 @@ use super::{
     content_disposition,
     document::Group,
     problem::{Failure, failure},
+    segments::{existing_version, find_job},
 };
 use crate::{app::App, clients::exports::Rendered};
 
@@ -82,15 +83,21 @@ impl TranscriptsApi {
         /// How lines end, for all formats but JSON.
         #[oai(default)]
         newline: Query<Newline>,
+        /// Which version of the transcript. Left out: the newest.
+        #[oai(validator(minimum(value = "1")))]
+        version: Query<Option<u32>>,
     ) -> Result<TranscriptResponse, Failure> {
         let line_ending = match newline.0 {
             Newline::Lf => LineEnding::Lf,
             Newline::Crlf => LineEnding::Crlf,
         };
+        if version.0.is_some() {
+            existing_version(&find_job(&self.app, key.0, id.0.into()).await?, version.0)?;
+        }
         let rendered = self
             .app
             .exports
-            .render(key.0, id.0.into(), proto_format(format.0), (line_ending, None))
+            .render(key.0, id.0.into(), proto_format(format.0), (line_ending, version.0))
             .await
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
         Ok(answer(format.0, rendered))

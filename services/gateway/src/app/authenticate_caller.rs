@@ -1,7 +1,10 @@
 //! Whose API key is this?
 
-use escriba_database::{DatabaseError, api_keys, within_reason};
-use escriba_domain::WorkspaceId;
+use escriba_database::{
+    DatabaseError,
+    api_keys::{self, Caller},
+    within_reason,
+};
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
 
@@ -20,13 +23,13 @@ pub enum AuthenticateError {
     Database(#[from] DatabaseError),
 }
 
-/// The workspace the key speaks for.
-pub async fn authenticate_caller(app: &App, key: &str) -> Result<WorkspaceId, AuthenticateError> {
+/// The key's id, and the workspace it speaks for.
+pub async fn authenticate_caller(app: &App, key: &str) -> Result<Caller, AuthenticateError> {
     if !key.starts_with(PREFIX) {
         return Err(AuthenticateError::Unknown);
     }
     let caller = within_reason(api_keys::find_valid(&app.db, hash(key))).await?;
-    caller.map(|caller| caller.workspace).ok_or(AuthenticateError::Unknown)
+    caller.ok_or(AuthenticateError::Unknown)
 }
 
 /// A new key, the part of it that may be shown again, and what is stored.

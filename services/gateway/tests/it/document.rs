@@ -75,13 +75,17 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "cancelJob",
             "createJob",
             "deleteJob",
+            "editSegments",
             "followJob",
             "getJob",
             "getMedia",
             "getQueue",
             "getTranscript",
             "listJobs",
+            "listSegments",
+            "listVersions",
             "retryJob",
+            "revertTranscript",
         ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     })

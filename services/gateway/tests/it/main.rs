@@ -6,6 +6,7 @@ mod admin;
 mod claims;
 mod deaths;
 mod document;
+mod editing;
 mod events;
 mod housekeeping;
 mod jobs;
