@@ -20,6 +20,7 @@ mod segments_view;
 mod transcripts;
 mod upload_form;
 mod versions;
+mod waveform;
 
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ type Apis = (
     events::EventsApi,
     transcripts::TranscriptsApi,
     queue::QueueApi,
-    (media::MediaApi, segments::SegmentsApi, versions::VersionsApi),
+    (media::MediaApi, waveform::WaveformApi, segments::SegmentsApi, versions::VersionsApi),
 );
 
 /// The `OpenAPI` document, without starting anything.
@@ -69,6 +70,7 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
         queue::QueueApi { app: app.clone() },
         (
             media::MediaApi { app: app.clone() },
+            waveform::WaveformApi { app: app.clone() },
             segments::SegmentsApi { app: app.clone() },
             versions::VersionsApi { app },
         ),

@@ -27,6 +27,7 @@ pub mod look_at_queue;
 pub mod open_media;
 pub mod pace;
 pub mod plan_part;
+pub mod read_waveform;
 pub mod receive_media;
 pub mod release_chunk;
 pub mod renew_lease;

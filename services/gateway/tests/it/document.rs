@@ -81,6 +81,7 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "getMedia",
             "getQueue",
             "getTranscript",
+            "getWaveform",
             "listJobs",
             "listSegments",
             "listVersions",

@@ -18,4 +18,5 @@ mod segments;
 mod sharing;
 mod stack;
 mod uploads;
+mod waveform;
 mod worker;

@@ -11,10 +11,12 @@ pub enum ObjectKey {
     Media { workspace: WorkspaceId, media: MediaId },
     /// The speech of a planned chunk of a long recording.
     Windows { workspace: WorkspaceId, job: JobId, chunk: ChunkId },
+    /// The outline of a job's recording.
+    Peaks { workspace: WorkspaceId, job: JobId },
 }
 
 /// The folders that hold everything of ours.
-pub(crate) const FOLDERS: [&str; 2] = ["media", "windows"];
+pub(crate) const FOLDERS: [&str; 3] = ["media", "windows", "peaks"];
 
 /// Whether a folder of this path is one that keys make.
 pub(crate) fn is_folder_of_keys(path: &str) -> bool {
@@ -31,7 +33,9 @@ impl ObjectKey {
     /// Whose object it is.
     pub const fn workspace(self) -> WorkspaceId {
         match self {
-            Self::Media { workspace, .. } | Self::Windows { workspace, .. } => workspace,
+            Self::Media { workspace, .. } | Self::Windows { workspace, .. } | Self::Peaks { workspace, .. } => {
+                workspace
+            }
         }
     }
 }
@@ -50,6 +54,7 @@ impl fmt::Display for ObjectKey {
         match self {
             Self::Media { workspace, media } => write!(f, "media/{workspace}/{media}"),
             Self::Windows { workspace, job, chunk } => write!(f, "windows/{workspace}/{job}/{chunk}"),
+            Self::Peaks { workspace, job } => write!(f, "peaks/{workspace}/{job}"),
         }
     }
 }
@@ -64,6 +69,7 @@ impl FromStr for ObjectKey {
             ["windows", workspace, job, chunk] => {
                 Self::Windows { workspace: workspace.parse()?, job: job.parse()?, chunk: chunk.parse()? }
             }
+            ["peaks", workspace, job] => Self::Peaks { workspace: workspace.parse()?, job: job.parse()? },
             _ => return Err(ParseKeyError::Shape(text.to_owned())),
         };
         // An id can be written in several ways, and only one of them is the object's path.
@@ -81,6 +87,7 @@ mod tests {
         let keys = [
             ObjectKey::Media { workspace, media: MediaId::new() },
             ObjectKey::Windows { workspace, job: JobId::new(), chunk: ChunkId::new() },
+            ObjectKey::Peaks { workspace, job: JobId::new() },
         ];
         for key in keys {
             assert_eq!(key.to_string().parse::<ObjectKey>().unwrap(), key);
