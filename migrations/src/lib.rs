@@ -13,6 +13,7 @@ mod m20261121_000006_relay;
 mod m20261121_000007_retention;
 mod m20261121_000008_recognition;
 mod m20261121_000010_intake;
+mod m20261121_000011_editing;
 mod m20261121_000012_access;
 
 /// All migrations, oldest first.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_retention::Migration),
             Box::new(m20261121_000008_recognition::Migration),
             Box::new(m20261121_000010_intake::Migration),
+            Box::new(m20261121_000011_editing::Migration),
             Box::new(m20261121_000012_access::Migration),
         ]
     }

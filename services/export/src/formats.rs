@@ -95,6 +95,7 @@ pub(crate) mod samples {
             no_speech_prob: 0.5,
             words: Vec::new(),
             decoding: Decoding::default(),
+            speaker: None,
         }
     }
 

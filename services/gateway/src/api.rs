@@ -4,23 +4,32 @@
 mod api_key_view;
 mod api_keys;
 mod authentication;
+mod byte_range;
 mod capabilities;
+mod content_disposition;
 mod document;
+mod edits_view;
 mod events;
 mod events_view;
 mod idempotency;
 mod job_view;
 mod jobs;
+mod media;
 mod new_job;
 mod openai;
+mod preconditions;
 mod problem;
 mod queue;
 mod rate_headers;
 mod requests;
+mod segments;
+mod segments_view;
 mod submission;
 mod transcripts;
 mod upload_form;
 mod uploads;
+mod versions;
+mod waveform;
 mod workspace_events;
 
 use std::sync::Arc;
@@ -49,6 +58,7 @@ pub fn routes(app: Arc<App>, shutdown: CancellationToken) -> impl Endpoint {
         .nest("/docs", make_sync(move |_| Html(docs.clone())))
         .nest("/", service)
         .with(AddData::new(app))
+        .around(requests::with_little_json)
         .around(requests::in_time)
         .catch_all_error(problem::from_any_error)
         .around(uploads::speak_tus)
@@ -70,6 +80,7 @@ type Apis = (
     api_keys::ApiKeysApi,
     openai::TranscriptionsApi,
     openai::ModelsApi,
+    (media::MediaApi, waveform::WaveformApi, segments::SegmentsApi, versions::VersionsApi),
 );
 
 /// The `OpenAPI` document, without starting anything.
@@ -84,7 +95,13 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
         capabilities::CapabilitiesApi { app: app.clone() },
         api_keys::ApiKeysApi { app: app.clone() },
         openai::TranscriptionsApi { app: app.clone(), shutdown },
-        openai::ModelsApi { app },
+        openai::ModelsApi { app: app.clone() },
+        (
+            media::MediaApi { app: app.clone() },
+            waveform::WaveformApi { app: app.clone() },
+            segments::SegmentsApi { app: app.clone() },
+            versions::VersionsApi { app },
+        ),
     );
     let operator = ContactObject::new().name("Whoever runs this installation");
     OpenApiService::new(apis, "Escriba", env!("CARGO_PKG_VERSION"))

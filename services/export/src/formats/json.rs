@@ -34,6 +34,8 @@ struct JsonSegment<'a> {
     text: &'a str,
     language: Option<Language>,
     channel: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<&'a str>,
     avg_logprob: Option<f32>,
     no_speech_prob: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +84,7 @@ impl Render for Json {
             text,
             language: segment.language,
             channel: segment.channel,
+            speaker: segment.speaker.as_deref(),
             avg_logprob: finite(segment.avg_logprob),
             no_speech_prob: finite(segment.no_speech_prob),
             words: segment.words.iter().map(word).collect(),

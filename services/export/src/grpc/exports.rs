@@ -81,7 +81,8 @@ fn decode(request: &RenderRequest) -> Result<render_transcript::Request, Status>
         Ok(v1::LineEnding::Crlf) => LineEnding::Crlf,
         Err(error) => return Err(invalid("line_ending", &error)),
     };
-    Ok(render_transcript::Request { workspace, job, format, line_ending })
+    let version = (request.version > 0).then_some(request.version);
+    Ok(render_transcript::Request { workspace, job, format, line_ending, version })
 }
 
 fn invalid(field: &str, error: &dyn std::error::Error) -> Status {
@@ -123,6 +124,7 @@ mod tests {
             job_id: JobId::new().to_string(),
             format: v1::Format::Vtt.into(),
             line_ending: v1::LineEnding::Crlf.into(),
+            version: 0,
         }
     }
 
@@ -132,6 +134,9 @@ mod tests {
         let decoded = decode(&wire).unwrap();
         assert_eq!(decoded.job.to_string(), wire.job_id);
         assert_eq!((decoded.format, decoded.line_ending), (Format::Vtt, LineEnding::Crlf));
+        assert_eq!(decoded.version, None);
+        let older = decode(&RenderRequest { version: 2, ..wire.clone() }).unwrap();
+        assert_eq!(older.version, Some(2));
         let unspecified = decode(&RenderRequest { line_ending: 0, ..wire }).unwrap();
         assert_eq!(unspecified.line_ending, LineEnding::Lf);
     }

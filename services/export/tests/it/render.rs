@@ -22,6 +22,7 @@ fn segment(index: u32, text: &str) -> Segment {
         no_speech_prob: 0.5,
         words: Vec::new(),
         decoding: Decoding::default(),
+        speaker: None,
     }
 }
 
@@ -31,6 +32,7 @@ fn request(workspace: WorkspaceId, job: JobId, format: Format) -> RenderRequest 
         job_id: job.to_string(),
         format: format.into(),
         line_ending: LineEnding::Unspecified.into(),
+        version: 0,
     }
 }
 

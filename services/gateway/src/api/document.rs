@@ -114,10 +114,13 @@ fn add_examples(operation: &mut Value) {
             "Tus-Resumable" => json!("1.0.0"),
             "Upload-Offset" => json!(0),
             "Upload-Length" => json!(176_128),
+            "version" => json!(1),
             _ => continue,
         };
         parameter["example"] = example;
-        parameter["required"] = json!(true);
+        if name != "version" {
+            parameter["required"] = json!(true);
+        }
     }
     if operation["operationId"] == "createJob" {
         let form = &mut operation["requestBody"]["content"]["multipart/form-data"];
@@ -189,6 +192,7 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         })),
         "application/x-subrip" => Some(json!("1\n00:00:00,320 --> 00:00:02,160\nAnd so my fellow Americans,\n\n")),
         "text/vtt" => Some(json!("WEBVTT\n\n00:00:00.320 --> 00:00:02.160\nAnd so my fellow Americans,\n\n")),
+        "application/octet-stream" => Some(json!("(the recording's bytes)")),
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
@@ -274,6 +278,8 @@ fn problem(status: &str) -> Value {
         "412" => ("Precondition Failed", "tus_version_unsupported", "This server speaks tus 1.0.0."),
         "413" => ("Payload Too Large", "upload_too_large", "The recording is larger than this server takes."),
         "415" => ("Unsupported Media Type", "unsupported_media_type", "The body's content type is not taken here."),
+        "416" => ("Range Not Satisfiable", "range_invalid", "The recording has 176128 bytes, and none of them there."),
+        "428" => ("Precondition Required", "version_required", "Say which version of the transcript this is for."),
         "422" => ("Unprocessable Entity", "option_invalid", "The option `lane` is wrong: use interactive or batch."),
         "429" => (
             "Too Many Requests",

@@ -54,7 +54,7 @@ impl EventsApi {
     /// Follow a job
     ///
     /// Server-sent events: `job.queued`, `job.started`, `job.progress`, `job.segments_added`, `job.completed`,
-    /// `job.failed`, `job.canceled` and `job.deleted`, and `queue.moved` if asked for. All but progress and moves carry
+    /// `job.failed`, `job.canceled`, `job.transcript_edited` and `job.deleted`, and `queue.moved` if asked for. All but progress and moves carry
     /// an `id`; a client that reconnects with it in `Last-Event-ID` misses none of them. Segments come with their text,
     /// as soon as they are final. The stream ends when the job has ended.
     #[oai(path = "/v1/jobs/:id/events", method = "get", operation_id = "followJob")]

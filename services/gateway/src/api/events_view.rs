@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use escriba_domain::Lane;
+use escriba_domain::{Lane, Word};
 use escriba_events::{JobEvent, lane_from_proto, statistics_from_proto, task_from_proto, v1};
 use escriba_messaging::Entrance;
 use poem_openapi::{
@@ -27,6 +27,7 @@ pub(super) enum EventView {
     Ended(EndedView),
     Moved(QueueMovedView),
     Entered(StreamEnteredView),
+    Edited(EditedView),
 }
 
 /// `job.queued`
@@ -145,6 +146,21 @@ pub(super) struct QueueMovedView {
 pub(super) struct StreamEnteredView {
     /// What is told comes after the event of this id.
     after: u64,
+/// `job.transcript_edited`
+#[derive(Debug, Object)]
+#[oai(rename = "JobTranscriptEdited")]
+pub(super) struct EditedView {
+    job_id: String,
+    /// The newest version by now.
+    version: u32,
+    /// The id of the API key of whoever did it.
+    api_key_id: String,
+    /// Segments that the version before had not, or had otherwise.
+    segments_changed: u32,
+    /// Segments of the version before that are gone.
+    segments_removed: u32,
+    /// The version whose content it has again; null for an edit.
+    reverted_to: Option<u32>,
 }
 
 /// An event with what the stream's own lines say of it.
@@ -187,6 +203,17 @@ impl Type for NamedEvent {
 impl ToJSON for NamedEvent {
     fn to_json(&self) -> Option<serde_json::Value> {
         self.data.to_json()
+    }
+}
+
+impl From<Word> for WordView {
+    fn from(word: Word) -> Self {
+        Self {
+            start: seconds(word.start_ms),
+            end: seconds(word.end_ms),
+            word: word.text.trim().to_owned(),
+            probability: word.probability,
+        }
     }
 }
 
@@ -263,6 +290,14 @@ fn event_view(event: JobEvent) -> EventView {
         }
         JobEvent::Canceled(canceled) => EventView::Ended(EndedView { job_id: canceled.job_id }),
         JobEvent::Deleted(deleted) => EventView::Ended(EndedView { job_id: deleted.job_id }),
+        JobEvent::TranscriptEdited(edited) => EventView::Edited(EditedView {
+            job_id: edited.job_id,
+            version: edited.version,
+            api_key_id: edited.api_key_id,
+            segments_changed: edited.segments_changed,
+            segments_removed: edited.segments_removed,
+            reverted_to: (edited.reverted_to > 0).then_some(edited.reverted_to),
+        }),
     }
 }
 

@@ -148,7 +148,8 @@ impl JobsApi {
 
     /// Run a job again
     ///
-    /// Puts a failed or canceled job back in the queue. What is transcribed is kept, and only the rest is done.
+    /// Puts a failed or canceled job back in the queue. What is transcribed is kept, and only the rest is done. A job
+    /// whose transcript has been edited is not run again, so that no edit is lost.
     #[oai(path = "/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(
         &self,
@@ -161,6 +162,7 @@ impl JobsApi {
                 RetryError::NotOver(_) => "job_not_over",
                 RetryError::Room(room) => room.code(),
                 RetryError::MediaGone => "media_deleted",
+                RetryError::Edited => "transcript_edited",
                 RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
             };
             failure(error.kind(), code, &error)

@@ -201,8 +201,15 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
         return unreadable(&format!("The parameter `{}` is wrong: {}.", parameter.name, parameter.reason))
             .into_response();
     }
-    if error.is::<ParsePathError>() {
-        return unreadable("The id in the address is not a UUID.").into_response();
+    if let Some(payload) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return unreadable(&format!("The body cannot be read: {}.", payload.reason)).into_response();
+    }
+    if let Some(part) = error.downcast_ref::<ParsePathError>() {
+        let detail = match part.name {
+            "id" => "The id in the address is not a UUID.".to_owned(),
+            name => format!("The {name} in the address is wrong: {}.", part.reason),
+        };
+        return unreadable(&detail).into_response();
     }
     if let Some(body) = error.downcast_ref::<ParseRequestPayloadError>() {
         return unreadable(&format!("The body cannot be read: {}.", body.reason)).into_response();

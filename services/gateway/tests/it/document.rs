@@ -86,11 +86,13 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "createUpload",
             "deleteJob",
             "deleteUpload",
+            "editSegments",
             "followJob",
             "followWorkspace",
             "getApiKey",
             "getCapabilities",
             "getJob",
+            "getMedia",
             "getQueue",
             "getTranscript",
             "getUpload",
@@ -102,6 +104,12 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "retryJob",
             "revokeApiKey",
             "updateApiKey",
+            "getWaveform",
+            "listJobs",
+            "listSegments",
+            "listVersions",
+            "retryJob",
+            "revertTranscript",
         ];
         assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     })

@@ -13,10 +13,12 @@ pub enum ObjectKey {
     Windows { workspace: WorkspaceId, job: JobId, chunk: ChunkId },
     /// Some of the bytes of an upload that takes several requests.
     Part { workspace: WorkspaceId, upload: UploadId, part: PartId },
+    /// The outline of a job's recording.
+    Peaks { workspace: WorkspaceId, job: JobId },
 }
 
 /// The folders that hold everything of ours.
-pub(crate) const FOLDERS: [&str; 3] = ["media", "windows", "uploads"];
+pub(crate) const FOLDERS: [&str; 4] = ["media", "windows", "uploads", "peaks"];
 
 /// Whether a folder of this path is one that keys make.
 pub(crate) fn is_folder_of_keys(path: &str) -> bool {
@@ -36,7 +38,10 @@ impl ObjectKey {
     /// Whose object it is.
     pub const fn workspace(self) -> WorkspaceId {
         match self {
-            Self::Media { workspace, .. } | Self::Windows { workspace, .. } | Self::Part { workspace, .. } => workspace,
+            Self::Media { workspace, .. }
+            | Self::Windows { workspace, .. }
+            | Self::Part { workspace, .. }
+            | Self::Peaks { workspace, .. } => workspace,
         }
     }
 }
@@ -56,6 +61,7 @@ impl fmt::Display for ObjectKey {
             Self::Media { workspace, media } => write!(f, "media/{workspace}/{media}"),
             Self::Windows { workspace, job, chunk } => write!(f, "windows/{workspace}/{job}/{chunk}"),
             Self::Part { workspace, upload, part } => write!(f, "uploads/{workspace}/{upload}/{part}"),
+            Self::Peaks { workspace, job } => write!(f, "peaks/{workspace}/{job}"),
         }
     }
 }
@@ -73,6 +79,7 @@ impl FromStr for ObjectKey {
             ["uploads", workspace, upload, part] => {
                 Self::Part { workspace: workspace.parse()?, upload: upload.parse()?, part: part.parse()? }
             }
+            ["peaks", workspace, job] => Self::Peaks { workspace: workspace.parse()?, job: job.parse()? },
             _ => return Err(ParseKeyError::Shape(text.to_owned())),
         };
         // An id can be written in several ways, and only one of them is the object's path.
@@ -91,6 +98,7 @@ mod tests {
             ObjectKey::Media { workspace, media: MediaId::new() },
             ObjectKey::Windows { workspace, job: JobId::new(), chunk: ChunkId::new() },
             ObjectKey::Part { workspace, upload: UploadId::new(), part: PartId::new() },
+            ObjectKey::Peaks { workspace, job: JobId::new() },
         ];
         for key in keys {
             assert_eq!(key.to_string().parse::<ObjectKey>().unwrap(), key);

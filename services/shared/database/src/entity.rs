@@ -14,4 +14,5 @@ pub(crate) mod queue;
 pub(crate) mod segment;
 pub(crate) mod upload;
 pub(crate) mod upload_part;
+pub(crate) mod transcript_version;
 pub(crate) mod workspace;

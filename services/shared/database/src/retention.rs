@@ -133,6 +133,21 @@ pub async fn needed_media(db: &Database, these: &[MediaId]) -> Result<HashSet<(W
     Ok(rows.into_iter().map(|(workspace, media)| (workspace.into(), media.into())).collect())
 }
 
+/// Those of the jobs that are there with their recordings, each with its workspace.
+pub async fn jobs_with_media(db: &Database, these: &[JobId]) -> Result<HashSet<(WorkspaceId, JobId)>, DatabaseError> {
+    let rows: Vec<(Uuid, Uuid)> = job::Entity::find()
+        .select_only()
+        .column(job::Column::WorkspaceId)
+        .column(job::Column::Id)
+        .join(JoinType::InnerJoin, job::Relation::Media.def())
+        .filter(job::Column::Id.is_in(these.iter().map(|id| id.as_uuid())))
+        .filter(media::Column::DeletedAt.is_null())
+        .into_tuple()
+        .all(&db.connection)
+        .await?;
+    Ok(rows.into_iter().map(|(workspace, job)| (workspace.into(), job.into())).collect())
+}
+
 /// Those of the chunks that are there and not completed, each with its job: a failed or canceled one may be tried
 /// again.
 pub async fn unfinished_chunks(db: &Database, these: &[ChunkId]) -> Result<HashSet<(JobId, ChunkId)>, DatabaseError> {

@@ -2,6 +2,7 @@
 //! No input or output, no async: every other crate may depend on this one, and it on none of them.
 
 mod audio_track;
+mod edit;
 mod error;
 mod failure;
 mod id;
@@ -11,11 +12,13 @@ mod model;
 mod nats_version;
 mod options;
 mod scope;
+mod segment_id;
 mod statistics;
 mod text;
 mod transcript;
 
 pub use audio_track::{AudioTrack, ParseTrackError};
+pub use edit::{EditSummary, VersionOrigin};
 pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
 pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, PartId, UploadId, WorkspaceId};
@@ -25,6 +28,7 @@ pub use model::{ModelName, ParseModelError};
 pub use nats_version::{NatsVersion, ParseVersionError};
 pub use options::{Channels, JobOptions, Lane, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, Task, hint_chars, split_hotwords};
 pub use scope::{Scope, Scopes};
+pub use segment_id::{ParseSegmentIdError, SegmentId};
 pub use statistics::Statistics;
 pub use text::{append_spoken, is_unspaced};
 pub use transcript::{Decoding, Segment, Transcript, Warning, Word};

@@ -21,6 +21,8 @@ pub struct Segment {
     pub no_speech_prob: f32,
     /// Empty unless word timestamps were asked for.
     pub words: Vec<Word>,
+    /// Who speaks, as somebody who edited the transcript said; recognition does not know.
+    pub speaker: Option<String>,
     pub decoding: Decoding,
 }
 

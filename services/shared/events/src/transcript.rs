@@ -33,6 +33,7 @@ pub fn segment_from_proto(segment: v1::Segment) -> Segment {
         no_speech_prob: segment.no_speech_prob,
         words: segment.words.into_iter().map(word_from_proto).collect(),
         channel: u16::try_from(segment.channel).ok().filter(|&channel| channel > 0),
+        speaker: None,
         decoding: Decoding {
             tokens: segment.tokens,
             temperature: segment.temperature,

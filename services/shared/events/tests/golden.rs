@@ -4,12 +4,12 @@
 use std::fmt::Write;
 
 use escriba_domain::{
-    AudioTrack, Channels, ChunkId, Decoding, JobId, JobOptions, Lane, Language, MediaId, Segment, Statistics, Task,
-    Warning, Word, WorkspaceId,
+    ApiKeyId, AudioTrack, Channels, ChunkId, Decoding, EditSummary, JobId, JobOptions, Lane, Language, MediaId, Segment,
+    Statistics, Task, Warning, Word, WorkspaceId,
 };
 use escriba_events::{
-    Completion, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed, job_deleted,
-    job_failed, job_queued, job_segments_added, job_started, v1, work_message,
+    Completion, Edition, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed,
+    job_deleted, job_failed, job_queued, job_segments_added, job_started, job_transcript_edited, v1, work_message,
 };
 use prost::Message as _;
 
@@ -67,6 +67,7 @@ fn segment() -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word],
+        speaker: None,
         decoding: Decoding::default(),
     }
 }
@@ -210,10 +211,23 @@ fn job_deleted_v1() {
     is_frozen(&job_deleted(workspace(), job()), "escriba.job.deleted.v1", "");
 }
 
+#[test]
+fn job_transcript_edited_v1() {
+    let summary = EditSummary { segments_changed: 5, segments_removed: 1, replaced: 9, ..EditSummary::default() };
+    let edition = Edition { version: 3, reverted_to: None, by: CHUNK.parse::<ApiKeyId>().unwrap(), summary };
+    let frozen =
+        concat!("1803222430313961396133652d376331622d376435322d386636342d306135623163326433653532", "28053001",);
+    is_frozen(&job_transcript_edited(workspace(), job(), &edition), "escriba.job.transcript_edited.v1", frozen);
+    let reverted = Edition { reverted_to: Some(2), ..edition };
+    let event = job_transcript_edited(workspace(), job(), &reverted);
+    is_frozen(&event, "escriba.job.transcript_edited.v1", &format!("{frozen}3802"));
+}
+
 /// An event that is added needs a test here.
 #[test]
 fn every_event_is_frozen_above() {
-    let frozen = ["queued", "started", "segments_added", "completed", "failed", "canceled", "deleted"];
+    let frozen =
+        ["queued", "started", "segments_added", "completed", "failed", "canceled", "deleted", "transcript_edited"];
     assert_eq!(JobEvent::NAMES, frozen);
 }
 

@@ -68,6 +68,7 @@ pub fn segment(index: u32) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word(0, "Sentence"), word(1, "añadida.")],
+        speaker: None,
         decoding: Decoding {
             tokens: vec![50_364, 2_662 + index, 50_459],
             temperature: 0.2,

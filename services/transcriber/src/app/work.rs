@@ -104,6 +104,7 @@ impl Work<'_> {
     async fn transcribe(&self, listening: Listening, plan: Plan, started: Instant) -> Ended<Verdict> {
         let engine = self.borrow(started).await?;
         let ended = transcribe(listening, &engine, plan, &self.stop.cancel, self.events.clone()).await;
+        self.keep_peaks(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
@@ -120,15 +121,29 @@ impl Work<'_> {
             self.say(Event::Part { part: part.span, id, language: part.language }).await;
         }
         let ended: Result<Outcome, _> = planner.finish();
+        self.keep_peaks(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
     async fn store(&self, id: ChunkId, part: &FoundPart) -> Result<(), FetchError> {
         let (workspace, job): (WorkspaceId, JobId) = (self.proceed.workspace_id.parse()?, self.proceed.job_id.parse()?);
-        let key = ObjectKey::Windows { workspace, job, chunk: id };
+        self.put(ObjectKey::Windows { workspace, job, chunk: id }, stored::to_bytes(&part.windows)).await
+    }
+
+    /// Stores the recording's outline. A transcript is worth having without it.
+    async fn keep_peaks(&self, ended: &Result<Outcome, PipelineError>) {
+        let Ok(Outcome { peaks: Some(peaks), .. }) = ended else { return };
+        let ids = (self.proceed.workspace_id.parse(), self.proceed.job_id.parse());
+        let (Ok(workspace), Ok(job)) = ids else { return };
+        if let Err(error) = self.put(ObjectKey::Peaks { workspace, job }, peaks.to_bytes()).await {
+            tracing::warn!(%error, "the outline of a recording could not be stored");
+        }
+    }
+
+    async fn put(&self, key: ObjectKey, bytes: Vec<u8>) -> Result<(), FetchError> {
         let put = async {
             let mut upload = self.transcriber.blobs.upload(key).await?;
-            upload.write(Bytes::from(stored::to_bytes(&part.windows))).await?;
+            upload.write(Bytes::from(bytes)).await?;
             upload.finish().await
         };
         tokio::select! {

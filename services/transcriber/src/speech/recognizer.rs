@@ -80,7 +80,8 @@ pub struct RecognizedSegment {
 impl RecognizedSegment {
     pub fn numbered(self, index: u32, language: Option<Language>, channel: Option<u16>) -> Segment {
         let Self { start_ms, end_ms, text, avg_logprob, no_speech_prob, words, decoding } = self;
-        Segment { index, start_ms, end_ms, text, language, channel, avg_logprob, no_speech_prob, words, decoding }
+        let speaker = None;
+        Segment { index, start_ms, end_ms, text, language, channel, avg_logprob, no_speech_prob, words, speaker, decoding }
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod chunks;
 mod concurrency;
+mod editing;
 mod engines;
 mod idempotency;
 mod jobs;
