@@ -53,7 +53,7 @@ impl Demand for Manage {
 
 /// A workspace's API key with the scope `S`, sent as `Authorization: Bearer esc_…`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ApiKey<S = Transcribe>(pub(crate) WorkspaceId, Caller, PhantomData<S>);
+pub(crate) struct ApiKey<S>(pub(crate) WorkspaceId, Caller, PhantomData<S>);
 
 impl<S> ApiKey<S> {
     /// The key itself, for what depends on more than its workspace.

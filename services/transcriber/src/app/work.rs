@@ -3,6 +3,7 @@
 
 use std::{
     ops::ControlFlow,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +34,8 @@ use crate::{
 
 /// Between a failure of something this worker needs and the next try.
 pub(super) const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+/// How long storing a part may still take when nobody wants it any more.
+const LAST_PART: Duration = Duration::from_secs(5);
 
 /// Stops decoding and recognition, and what comes before them.
 #[derive(Debug, Clone, Default)]
@@ -146,9 +149,18 @@ impl Work<'_> {
             upload.write(Bytes::from(bytes)).await?;
             upload.finish().await
         };
+        let mut put = pin!(put);
         tokio::select! {
-            stored = put => Ok(stored.map(|_| ())?),
-            () = self.stop.given_up.cancelled() => Err(FetchError::GivenUp),
+            stored = &mut put => Ok(stored.map(|_| ())?),
+            () = self.stop.given_up.cancelled() => {
+                // Dropped in the middle it could leave a file behind.
+                let ended = async {
+                    put.await.ok();
+                    self.transcriber.blobs.delete(key).await.ok();
+                };
+                timeout(LAST_PART, ended).await.ok();
+                Err(FetchError::GivenUp)
+            }
         }
     }
 
