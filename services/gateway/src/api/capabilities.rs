@@ -22,19 +22,22 @@ const INPUT_FORMATS: [&str; 30] = [
     "mov", "mp3", "mp4", "mpeg", "mpg", "mpga", "mxf", "oga", "ogg", "opus", "ts", "wav", "webm", "wma",
 ];
 const OUTPUT_FORMATS: [&str; 4] = ["json", "srt", "vtt", "txt"];
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 16] = [
     "audio_track",
     "channels",
+    "editing",
     "events",
     "hotwords",
     "idempotency_keys",
     "language_detection",
+    "media",
     "media_url",
     "multilingual",
     "openai",
     "prompt",
     "translate",
     "tus",
+    "waveform",
     "word_timestamps",
 ];
 

@@ -117,8 +117,9 @@ fn add_examples(operation: &mut Value) {
             "version" => json!(1),
             _ => continue,
         };
+        let may_be_left_out = name == "version";
         parameter["example"] = example;
-        if name != "version" {
+        if !may_be_left_out {
             parameter["required"] = json!(true);
         }
     }

@@ -146,6 +146,8 @@ pub(super) struct QueueMovedView {
 pub(super) struct StreamEnteredView {
     /// What is told comes after the event of this id.
     after: u64,
+}
+
 /// `job.transcript_edited`
 #[derive(Debug, Object)]
 #[oai(rename = "JobTranscriptEdited")]

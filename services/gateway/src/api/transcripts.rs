@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use escriba_database::jobs;
-use escriba_domain::{ErrorKind, JobId, WorkspaceId};
 use escriba_proto::v1::{Format, LineEnding};
 use poem::Body;
 use poem_openapi::{
@@ -20,10 +18,7 @@ use super::{
     problem::{Failure, failure},
     segments::{existing_version, find_job},
 };
-use crate::{
-    app::App,
-    clients::exports::{RenderError, Rendered},
-};
+use crate::{app::App, clients::exports::Rendered};
 
 pub struct TranscriptsApi {
     pub(super) app: Arc<App>,
@@ -96,7 +91,8 @@ impl TranscriptsApi {
             Newline::Lf => LineEnding::Lf,
             Newline::Crlf => LineEnding::Crlf,
         };
-        let job = require_job(&self.app, key.0, id.0.into()).await?;
+        // Asked here, so that a stranger hears the same whether the export service is there or not.
+        let job = find_job(&self.app, key.0, id.0.into()).await?;
         if version.0.is_some() {
             existing_version(&job, version.0)?;
         }
@@ -108,14 +104,6 @@ impl TranscriptsApi {
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
         Ok(answer(format.0, rendered))
     }
-}
-
-/// Asked here, so that a stranger hears the same whether the export service is there or not.
-async fn require_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<(), Failure> {
-    let found = jobs::find(&app.db, workspace, id).await;
-    let found = found.map_err(|error| failure(error.kind(), "unavailable", &error))?;
-    let missing = || failure(ErrorKind::NotFound, "job_not_found", &RenderError::NotFound(id));
-    found.map(|_| ()).ok_or_else(missing)
 }
 
 const fn json() -> TranscriptFormat {

@@ -12,7 +12,7 @@ pub(crate) mod media;
 pub(crate) mod outbox;
 pub(crate) mod queue;
 pub(crate) mod segment;
+pub(crate) mod transcript_version;
 pub(crate) mod upload;
 pub(crate) mod upload_part;
-pub(crate) mod transcript_version;
 pub(crate) mod workspace;

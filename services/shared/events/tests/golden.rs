@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use escriba_domain::{
-    ApiKeyId, AudioTrack, Channels, ChunkId, Decoding, EditSummary, JobId, JobOptions, Lane, Language, MediaId, Segment,
-    Statistics, Task, Warning, Word, WorkspaceId,
+    ApiKeyId, AudioTrack, Channels, ChunkId, Decoding, EditSummary, JobId, JobOptions, Lane, Language, MediaId,
+    Segment, Statistics, Task, Warning, Word, WorkspaceId,
 };
 use escriba_events::{
     Completion, Edition, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed,

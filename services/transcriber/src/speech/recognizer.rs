@@ -81,7 +81,19 @@ impl RecognizedSegment {
     pub fn numbered(self, index: u32, language: Option<Language>, channel: Option<u16>) -> Segment {
         let Self { start_ms, end_ms, text, avg_logprob, no_speech_prob, words, decoding } = self;
         let speaker = None;
-        Segment { index, start_ms, end_ms, text, language, channel, avg_logprob, no_speech_prob, words, speaker, decoding }
+        Segment {
+            index,
+            start_ms,
+            end_ms,
+            text,
+            language,
+            channel,
+            avg_logprob,
+            no_speech_prob,
+            words,
+            speaker,
+            decoding,
+        }
     }
 }
 

@@ -67,7 +67,7 @@ async fn read(app: &App, job: &Job) -> Result<Vec<Segment>, Refusal> {
 }
 
 async fn render(app: &App, job: &Job, format: Format) -> Result<Binary<Body>, Refusal> {
-    let rendered = app.exports.render(job.workspace, job.id, format, LineEnding::Lf).await;
+    let rendered = app.exports.render(job.workspace, job.id, format, (LineEnding::Lf, None)).await;
     let rendered = rendered.map_err(|error| Refusal::new(error.kind(), "job_deleted", None, &error).of_job(job.id))?;
     Ok(Binary(Body::from_bytes_stream(rendered.bytes)))
 }

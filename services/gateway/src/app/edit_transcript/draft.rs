@@ -6,7 +6,7 @@ use escriba_database::{
     jobs::Job,
     transcripts::{Identified, Key, Stored},
 };
-use escriba_domain::{Decoding, Channels, EditSummary, Segment, SegmentId};
+use escriba_domain::{Channels, Decoding, EditSummary, Segment, SegmentId};
 
 use super::{
     operation::{At, Change, MAX_SPEAKER_CHARS, MAX_TEXT_CHARS, NewSegment, Operation, OperationError, Place},
