@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test chaos bench bench-scale lint fmt samples clean-local
+.PHONY: help setup setup-tests build run test chaos clients openapi bench bench-scale lint fmt samples clean-local
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-22s %s\n' "$$target" "$$text"; done
@@ -28,6 +28,12 @@ test: setup-tests ## all checks and tests, as they run before a change lands
 
 chaos: setup-tests ## break a whole Escriba at random moments and look what became of its jobs: SEEDS=25, SEED=n repeats one
 	@dev/chaos
+
+openapi: setup-tests ## write docs/openapi.json anew, from what the gateway serves
+	@NATS_SERVER=$${NATS_SERVER:-$$PWD/.local/bin/nats-server} UPDATE_OPENAPI=1 dev/with-postgres cargo test -q --locked -p escriba-gateway --test it document::the_file
+
+clients: setup-tests ## make clients for TypeScript and Python and a Postman collection of it, in target/clients
+	@dev/clients
 
 lint: setup-tests ## formatting, arrows between crates, licences, clippy
 	@cargo fmt --all --check

@@ -11,7 +11,11 @@ mod m20261121_000004_speech;
 mod m20261121_000005_queue;
 mod m20261121_000006_relay;
 mod m20261121_000007_retention;
-mod m20261121_000009_listing;
+mod m20261121_000008_recognition;
+mod m20261121_000010_intake;
+mod m20261121_000011_editing;
+mod m20261121_000012_access;
+mod m20261121_000013_listing;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -27,7 +31,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_queue::Migration),
             Box::new(m20261121_000006_relay::Migration),
             Box::new(m20261121_000007_retention::Migration),
-            Box::new(m20261121_000009_listing::Migration),
+            Box::new(m20261121_000008_recognition::Migration),
+            Box::new(m20261121_000010_intake::Migration),
+            Box::new(m20261121_000011_editing::Migration),
+            Box::new(m20261121_000012_access::Migration),
+            Box::new(m20261121_000013_listing::Migration),
         ]
     }
 }

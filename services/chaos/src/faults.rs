@@ -3,6 +3,7 @@
 
 mod disks;
 mod doubles;
+mod power;
 mod servers;
 mod services;
 mod wires;
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{dice::Dice, stack::House, world::World};
+use crate::{dice::Dice, world::World};
 
 /// How many faults a seed gets at least, and how many more at most.
 const LEAST: usize = 5;
@@ -41,6 +42,7 @@ pub(crate) enum Fault {
     SkewClock,
     BreakWire,
     Drain,
+    FailPower,
     FreezeGateway,
     RollingRestart,
     Cancel,
@@ -48,7 +50,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Those that happen by themselves; the others come with the load.
-    const INJECTED: [Self; 15] = [
+    const INJECTED: [Self; 16] = [
         Self::KillTranscriber,
         Self::FreezeTranscriber,
         Self::DoubleBells,
@@ -62,6 +64,7 @@ impl Fault {
         Self::RepeatOutbox,
         Self::BreakWire,
         Self::Drain,
+        Self::FailPower,
         Self::FreezeGateway,
         Self::RollingRestart,
     ];
@@ -85,6 +88,7 @@ impl Fault {
             Self::SkewClock => "F14",
             Self::BreakWire => "F15",
             Self::Drain => "F16",
+            Self::FailPower => "F17",
             Self::FreezeGateway => "F18",
             Self::RollingRestart => "F19",
             Self::Cancel => "F20",
@@ -94,9 +98,9 @@ impl Fault {
     /// Whether it can be done to this stack.
     fn fits(self, world: &World) -> bool {
         match self {
-            Self::FillDisk => world.stack.storage.can_be_full(),
+            Self::FillDisk | Self::FailPower => world.stack.storage.is_disk(),
             // Alone, a frozen gateway is only an absent one.
-            Self::FreezeGateway => matches!(world.stack.house, House::Postgres(_)),
+            Self::FreezeGateway => world.stack.gateways.len() > 1,
             _ => true,
         }
     }
@@ -149,6 +153,7 @@ impl World {
             Fault::RepeatOutbox => self.repeat_outbox(dice).await,
             Fault::BreakWire => self.break_wire(dice).await,
             Fault::Drain => self.drain(dice).await,
+            Fault::FailPower => self.fail_power(dice).await,
             Fault::FreezeGateway => self.freeze_gateway(dice).await,
             Fault::RollingRestart => self.rolling_restart().await,
             // These come with the load or with the stack.

@@ -97,6 +97,8 @@ impl<'a> Layout<'a> {
             ("NATS_URL", self.wire_to_nats().await?),
             ("STORAGE_URL", self.storage_url.clone().into()),
             ("EXPORT_URL", format!("http://{}", self.render).into()),
+            // Its callers ask far more often than people do.
+            ("REQUESTS_PER_MINUTE", "0".into()),
             ("GATEWAY_HTTP_ADDR", http.to_string().into()),
             ("GATEWAY_GRPC_ADDR", grpc.to_string().into()),
             ("GATEWAY_INTERNAL_ADDR", internal.to_string().into()),

@@ -6,6 +6,7 @@ mod checks;
 mod clock;
 mod dice;
 mod faults;
+mod house;
 mod layout;
 mod ledger;
 mod load;

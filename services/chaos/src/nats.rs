@@ -22,7 +22,7 @@ const KNOCK_AGAIN: Duration = Duration::from_millis(50);
 /// What the streams may grow to is set aside beforehand, on paper: more than the small disk holds.
 const MOST_STORED: &str = "16GB";
 /// Megabytes.
-const DISK: usize = 48;
+const DISK: u64 = 56;
 
 #[derive(Debug)]
 pub(crate) struct Nats {
@@ -39,7 +39,7 @@ impl Nats {
         fs::write(
             &config,
             format!(
-                "listen: \"{address}\"\njetstream {{ store_dir: \"{}\", max_file_store: {MOST_STORED} }}\n",
+                "listen: \"{address}\"\njetstream {{ store_dir: \"{}\", sync_interval: always, max_file_store: {MOST_STORED} }}\n",
                 store.display()
             ),
         )?;
@@ -89,14 +89,14 @@ impl Nats {
         let mut process = self.process.lock().await;
         self.disk.fill()?;
         sleep(time).await;
-        self.disk.make_room();
+        self.disk.make_room()?;
         process.kill().await?;
         process.start()?;
         self.ready().await
     }
 
     /// It greets whoever connects, once it has read its store.
-    async fn ready(&self) -> anyhow::Result<()> {
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let greeted = async {
             loop {
                 if let Ok(mut stream) = TcpStream::connect(self.address).await

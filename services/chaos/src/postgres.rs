@@ -1,5 +1,4 @@
-//! A PostgreSQL cluster of the seed's own. A commit it has acknowledged survives the end of its process, which is all
-//! that is tested; it does not wait for the disk.
+//! A PostgreSQL cluster of the seed's own.
 
 use std::{
     env,
@@ -30,18 +29,17 @@ const KNOCK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    process: Shared,
+    pub(crate) process: Shared,
     programs: PathBuf,
     address: SocketAddr,
     password: String,
 }
 
 impl Postgres {
-    /// Makes a cluster in a folder and starts its server, with one empty database.
-    pub(crate) async fn start(folder: &Path) -> anyhow::Result<Self> {
+    /// Makes a cluster in a folder that is there, and starts its server, with one empty database. `log` is elsewhere.
+    pub(crate) async fn start(folder: &Path, log: PathBuf) -> anyhow::Result<Self> {
         let [address] = ports::choose();
         let programs = programs()?;
-        fs::create_dir_all(folder)?;
         // Other people may be on this machine.
         let mut secret = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut secret)?;
@@ -59,17 +57,12 @@ impl Postgres {
         }
         initdb.arg("--").arg(programs.join("initdb")).arg("--pgdata").arg(&data).arg("--pwfile");
         initdb.arg(folder.join("password")).current_dir(folder);
-        initdb.args("--username escriba --auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 --no-sync".split(' '));
+        initdb.args("--username escriba --auth scram-sha-256 --encoding UTF8 --locale C.UTF-8".split(' '));
         let made = initdb.output()?;
         ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
-        let settings = [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "fsync=off",
-            "full_page_writes=off",
-            "max_connections=200",
-        ];
+        let settings =
+            ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_wal_size=128MB", "max_connections=200"];
         let mut arguments = vec!["-D".into(), data.into(), "-p".into(), address.port().to_string().into()];
         arguments.extend(settings.iter().flat_map(|setting| ["-c".into(), (*setting).into()]));
         let process = Process::new(Plan {
@@ -77,7 +70,7 @@ impl Postgres {
             program: programs.join("postgres"),
             arguments,
             settings: Vec::new(),
-            log: folder.join("postgres.log"),
+            log,
             user,
         });
         process.lock().await.start()?;
@@ -111,7 +104,7 @@ impl Postgres {
         self.ready().await
     }
 
-    async fn ready(&self) -> anyhow::Result<()> {
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let knocking = async {
             let port = self.address.port().to_string();
             loop {

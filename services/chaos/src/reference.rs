@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     caller::Answer,
+    house::House,
     recordings::{Kind, Recording},
-    stack::{House, Stack},
+    stack::Stack,
     world::Reference,
 };
 
@@ -20,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The transcripts, and whether this installation runs jobs again.
 pub(crate) async fn hear(folder: &Path, recordings: &[Recording]) -> anyhow::Result<(Reference, bool)> {
-    let stack = Stack::start(folder, House::Sqlite, None).await?;
+    let stack = Stack::start(folder, House::sqlite(folder)?, None).await?;
     let database = stack.database().await?;
     let mut sent = Vec::with_capacity(recordings.len());
     for recording in recordings.iter().filter(|recording| recording.kind != Kind::Poison) {

@@ -6,16 +6,16 @@ use escriba_e2e::processes;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    checks,
+    checks::{self, Tally},
     clock::WrongClock,
     dice::Dice,
     faults::{self, Fault},
+    house::House,
     load,
-    postgres::Postgres,
     recordings::Recording,
     report::SeedReport,
     settle::settle,
-    stack::{House, Stack},
+    stack::{Stack, TRANSCRIBERS},
     world::{Reference, World},
 };
 
@@ -49,13 +49,9 @@ impl Run {
     async fn seed(&self, seed: u64, folder: &Path) -> anyhow::Result<SeedReport> {
         let begun = Instant::now();
         let mut dice = Dice::new(seed);
-        let house = if seed.is_multiple_of(2) {
-            House::Sqlite
-        } else {
-            House::Postgres(Postgres::start(&folder.join("postgres")).await?)
-        };
+        let house = if seed.is_multiple_of(2) { House::sqlite(folder)? } else { House::postgres(folder).await? };
         let database = house.name();
-        let clock = WrongClock::choose(seed, &house.programs());
+        let clock = WrongClock::choose(seed, &programs(&house));
         let clock = clock.filter(|_| !self.without.iter().any(|row| row == Fault::SkewClock.row()));
         let skewed = u32::from(clock.is_some());
         let stack = Stack::start(folder, house, clock).await?;
@@ -70,9 +66,17 @@ impl Run {
         if skewed > 0 {
             faults.insert(Fault::SkewClock.row(), skewed);
         }
-        settle(&world).await?;
-        let jobs = checks::check(&world, &done).await?;
-        let deaths = end(&world).await?;
+        let (mut jobs, mut deaths) = (Tally::default(), 0);
+        let ended = async {
+            settle(&world).await?;
+            jobs = checks::check(&world, &done).await?;
+            deaths = end(&world).await?;
+            anyhow::Ok(())
+        };
+        // What was complained of before tells why.
+        if let Err(error) = ended.await {
+            world.complain(format!("{error:#}"));
+        }
         let troubles = world.take_troubles();
         Ok(SeedReport { seed, database, faults, jobs, seconds: begun.elapsed().as_secs(), deaths, troubles })
     }
@@ -89,6 +93,12 @@ impl Run {
         let some = counts.into_iter().filter(|(_, times)| *times > 0);
         some.map(|(fault, times)| (fault.row(), u32::try_from(times).unwrap_or(u32::MAX))).collect()
     }
+}
+
+/// The names of all programs that know the time.
+fn programs(house: &House) -> Vec<String> {
+    let gateways = (0..house.gateways()).map(|number| format!("gateway-{number}"));
+    gateways.chain((0..TRANSCRIBERS).map(|number| format!("transcriber-{number}"))).collect()
 }
 
 /// Ends everything, and looks that nobody stays. The answer is how many processes ended by themselves before.

@@ -19,59 +19,23 @@ use tokio::{
 use crate::{
     caller::Caller,
     clock::WrongClock,
+    house::House,
     layout::Layout,
     nats::Nats,
-    postgres::Postgres,
     process::{self, Shared},
     proxy::Proxy,
     volume::Volume,
 };
 
-const TRANSCRIBERS: usize = 3;
+pub(crate) const TRANSCRIBERS: usize = 3;
 const WORKSPACES: usize = 3;
 /// Megabytes.
-const STORAGE: usize = 192;
-const TEMPORARY: usize = 64;
+const STORAGE: u64 = 208;
+const TEMPORARY: u64 = 72;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Within this a program ends that is told to.
 pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// Where jobs are kept.
-#[derive(Debug)]
-pub(crate) enum House {
-    Sqlite,
-    Postgres(Postgres),
-}
-
-impl House {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres(_) => "postgres",
-        }
-    }
-
-    /// The names of all programs that know the time.
-    pub(crate) fn programs(&self) -> Vec<String> {
-        let gateways = (0..self.gateways()).map(|number| format!("gateway-{number}"));
-        gateways.chain((0..TRANSCRIBERS).map(|number| format!("transcriber-{number}"))).collect()
-    }
-
-    const fn gateways(&self) -> usize {
-        match self {
-            Self::Sqlite => 1,
-            Self::Postgres(_) => 2,
-        }
-    }
-
-    fn database_url(&self, folder: &Path) -> String {
-        match self {
-            Self::Sqlite => format!("sqlite://{}?mode=rwc", folder.join("escriba.db").display()),
-            Self::Postgres(server) => server.url(),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Stack {
@@ -99,7 +63,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// Makes everything in a folder, and waits until all of it works.
     pub(crate) async fn start(folder: &Path, house: House, clock: Option<WrongClock>) -> anyhow::Result<Self> {
-        let database_url = house.database_url(folder);
+        let database_url = house.url();
         let storage = Volume::make(folder.join("storage"), STORAGE)?;
         let temporary = Volume::make(folder.join("tmp"), TEMPORARY)?;
         let mut layout = Layout::new(folder, &database_url, &storage, &temporary, clock)?;
@@ -145,6 +109,24 @@ impl Stack {
         self.gateways.iter().chain([&self.export]).chain(&self.transcribers).cloned().collect()
     }
 
+    /// The servers that ours need.
+    pub(crate) fn servers(&self) -> Vec<Shared> {
+        let database = self.house.server().map(|server| server.process.clone());
+        database.into_iter().chain([self.nats.process.clone()]).collect()
+    }
+
+    /// Waits until they can be used.
+    pub(crate) async fn servers_ready(&self) -> anyhow::Result<()> {
+        if let Some(server) = self.house.server() {
+            server.ready().await?;
+        }
+        self.nats.ready().await
+    }
+
+    pub(crate) fn disks(&self) -> [&Volume; 4] {
+        [self.house.disk(), &self.nats.disk, &self.storage, &self.temporary]
+    }
+
     /// Waits until every program says that it can work.
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let http = reqwest::Client::new();
@@ -177,7 +159,7 @@ impl Stack {
             }
         }
         self.nats.process.lock().await.end(Signal::TERM, DRAIN).await?;
-        if let House::Postgres(server) = &self.house {
+        if let Some(server) = self.house.server() {
             server.stop().await?;
         }
         Ok(badly)

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use escriba_domain::Segment;
+use tokio::sync::RwLock;
 
 use crate::{ledger::Ledger, recordings::Recording, stack::Stack};
 
@@ -20,13 +21,16 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     /// Deaths and silences so far that may have cost an attempt each.
     pub(crate) lost_leases: AtomicU32,
+    /// Who holds files on the disks holds this, and who lets their power fail holds it alone.
+    pub(crate) power: RwLock<()>,
     troubles: Mutex<Vec<String>>,
 }
 
 impl World {
     pub(crate) fn new(stack: Stack, recordings: Vec<Recording>, reference: Reference) -> Self {
-        let (ledger, lost_leases, troubles) = (Ledger::default(), AtomicU32::default(), Mutex::default());
-        Self { stack, recordings, reference, ledger, lost_leases, troubles }
+        let (ledger, lost_leases) = (Ledger::default(), AtomicU32::default());
+        let (power, troubles) = (RwLock::default(), Mutex::default());
+        Self { stack, recordings, reference, ledger, lost_leases, power, troubles }
     }
 
     /// Somebody's work may have been taken away.

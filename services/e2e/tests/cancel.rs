@@ -1,5 +1,7 @@
 //! A job that nobody wants any more stops while it runs, and frees its transcriber for the next.
 
+use std::path::PathBuf;
+
 use escriba_database::transcripts;
 use escriba_e2e::{Spoken, Stack, Studio, nats_wire::NatsWire, stack::files_below, words::assert_same_words};
 use futures_util::StreamExt;
@@ -44,7 +46,9 @@ async fn a_deleted_job_stops_and_is_gone() {
 
     stack.client.delete(&job).await;
     assert_eq!(events.rest().await.last().unwrap().name, "job.deleted");
-    assert_eq!(files_below(&stack.media_dir()), Vec::<std::path::PathBuf>::new(), "its recording is gone");
+    assert_eq!(files_below(&stack.media_dir().join("media")), Vec::<PathBuf>::new(), "its recording is gone");
+    let speech = files_below(&stack.media_dir().join("windows"));
+    assert!(speech.len() <= 1, "what a worker stored at that very moment is left to the sweep: {speech:?}");
     for path in [format!("/v1/jobs/{job}"), format!("/v1/jobs/{job}/transcript?format=txt")] {
         let (status, problem) = stack.client.get(&path).await;
         assert_eq!((status, problem["code"].as_str()), (StatusCode::NOT_FOUND, Some("job_not_found")), "{path}");

@@ -47,7 +47,11 @@ async fn text_at_a_seam_reads_as_if_it_had_never_been_cut() {
         assert_eq!(done["chunks"]["total"], done["chunks"]["completed"]);
         assert_eq!(done["progress"]["ratio"], 1.0);
         assert_eq!(said(&stack.client.segments(&job).await), said(&expected));
-        assert_eq!(files_below(&stack.media_dir()).len(), 1, "the recording stays, its stored speech does not");
+        assert_eq!(
+            files_below(&stack.media_dir()).len(),
+            2,
+            "the recording and its outline stay, its stored speech not"
+        );
         stack.assert_nothing_is_left().await;
     }
 }

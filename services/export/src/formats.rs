@@ -79,7 +79,7 @@ impl LineEnding {
 pub(crate) mod samples {
     //! Segments and transcripts for the tests of every format.
 
-    use escriba_domain::{JobId, Segment, Task, Transcript, Word};
+    use escriba_domain::{Decoding, JobId, Segment, Task, Transcript, Word};
 
     use super::Render;
 
@@ -94,6 +94,8 @@ pub(crate) mod samples {
             avg_logprob: -0.25,
             no_speech_prob: 0.5,
             words: Vec::new(),
+            decoding: Decoding::default(),
+            speaker: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! schema: that is for the start of a gateway.
 
 mod arguments;
+mod limit_arguments;
 mod tables;
 
 use std::io::{self, Write};
@@ -11,14 +12,18 @@ use anyhow::{Context, bail};
 use escriba_blobs::BlobStore;
 use escriba_database::{
     Database, DatabaseError,
+    limits::{self, Limits},
     workspaces::{self, Workspace},
 };
 use serde::Serialize;
 use serde_json::json;
 
 pub use arguments::{AdminCommand, Invocation, KeepFor, RetentionArgs, SweepArgs, WorkspaceArgs, WorkspacesArgs};
+pub use limit_arguments::{AtMost, LimitArgs, Rate};
 
 use crate::app::{apply_retention::apply_retention, housekeeping::Named, sweep_orphans::sweep_orphans};
+
+const MINUTE_MS: u64 = 60_000;
 
 /// Runs one command. What it found goes to `out`, whatever else becomes of it.
 pub async fn run(command: AdminCommand, out: &mut impl Write) -> anyhow::Result<()> {
@@ -48,7 +53,11 @@ async fn retention(args: &RetentionArgs, out: &mut impl Write) -> anyhow::Result
 
 async fn list_workspaces(args: &WorkspacesArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let db = connect(&args.database.database_url).await?;
-    let all = workspaces::list(&db).await?;
+    let mut all = Vec::new();
+    for workspace in workspaces::list(&db).await? {
+        let limits = limits::find(&db, workspace.id).await?;
+        all.push((workspace, limits));
+    }
     let json: Vec<_> = all.iter().map(as_json).collect();
     show(out, args.output.json, &json, tables::workspaces(&all))
 }
@@ -67,9 +76,13 @@ async fn change_workspace(args: &WorkspaceArgs, out: &mut impl Write) -> anyhow:
     if let Some(weight) = args.weight {
         workspaces::set_weight(&tx, id, weight).await?;
     }
+    if args.limits.is_any() {
+        let limits = args.limits.change(limits::lock(&tx, id).await?);
+        limits::set(&tx, id, &limits).await?;
+    }
     tx.commit().await?;
-    let workspace = find(&workspaces::list(&db).await?, &id.to_string())?;
-    show(out, args.output.json, &as_json(&workspace), tables::workspaces(&[workspace]))
+    let found = (find(&workspaces::list(&db).await?, &id.to_string())?, limits::find(&db, id).await?);
+    show(out, args.output.json, &as_json(&found), tables::workspaces(&[found]))
 }
 
 /// An id names one workspace; a name may be that of several.
@@ -99,7 +112,7 @@ async fn connect(url: &str) -> anyhow::Result<Database> {
     }
 }
 
-fn as_json(workspace: &Workspace) -> serde_json::Value {
+fn as_json((workspace, limits): &(Workspace, Limits)) -> serde_json::Value {
     json!({
         "id": workspace.id,
         "name": workspace.name,
@@ -107,6 +120,10 @@ fn as_json(workspace: &Workspace) -> serde_json::Value {
         "weight": workspace.weight,
         "keep_media_days": workspace.keep_media_days,
         "keep_transcripts_days": workspace.keep_transcripts_days,
+        "max_upload_bytes": limits.max_upload_bytes,
+        "max_audio_minutes": limits.max_audio_ms.map(|ms| ms / MINUTE_MS),
+        "max_unfinished_jobs": limits.max_unfinished_jobs,
+        "requests_per_minute": limits.requests_per_minute,
     })
 }
 

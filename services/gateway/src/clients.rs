@@ -1,3 +1,4 @@
 //! Services the gateway calls.
 
 pub(crate) mod exports;
+pub(crate) mod remote;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Parser;
 use escriba_domain::ModelName;
 use escriba_runtime::telemetry::TelemetryConfig;
+use ipnet::IpNet;
 
 use crate::app::sweep_orphans::{LEAST_AGE, SweepError};
 
@@ -55,6 +56,15 @@ pub struct Config {
     /// The largest recording that is taken.
     #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = 8 << 30)]
     pub max_upload_bytes: u64,
+
+    /// Addresses of the operator's own from which recordings may be fetched, beside all public ones: networks such as
+    /// `10.1.0.0/16`, separated by commas.
+    #[arg(long, env = "IMPORT_ALLOW", value_delimiter = ',')]
+    pub import_allow: Vec<IpNet>,
+    /// How many requests a minute each API key may send to this gateway, where its workspace's limits say nothing else; 0
+    /// for as many as it likes.
+    #[arg(long, env = "REQUESTS_PER_MINUTE", default_value_t = 6_000)]
+    pub requests_per_minute: u32,
 
     /// What no job needs is deleted from storage once it is so old, for instance `24h`; an hour at least.
     #[arg(long, env = "ORPHAN_AGE", default_value = "24h", value_parser = orphan_age)]

@@ -17,8 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    app::{App, bootstrap_workspace, housekeeping, index_text, look_at_queue::Depths, upkeep},
-    clients::exports::Exports,
+    app::{
+        App, bootstrap_workspace, housekeeping, index_text,
+        key_use::{self, KeyUse},
+        look_at_queue::Depths,
+        rate_limits::RateLimits,
+        upkeep,
+    },
+    clients::{exports::Exports, remote::Remote},
     config::Config,
     grpc,
 };
@@ -52,8 +58,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         messaging: messaging.clone(),
         blobs: blobs.clone(),
         exports,
+        remote: Remote::new(config.import_allow),
         workers: workers.clone(),
         depths: Depths::default(),
+        key_use: KeyUse::default(),
+        rate_limits: RateLimits::new(config.requests_per_minute),
         models,
         max_upload_bytes: config.max_upload_bytes,
     });
@@ -91,6 +100,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         let (db, shutdown) = (app.db.clone(), shutdown.clone());
         async move {
             index_text::run_until(&db, shutdown).await;
+            Ok(())
+        }
+    });
+    intake.spawn({
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        async move {
+            key_use::run_until(&app, shutdown).await;
             Ok(())
         }
     });

@@ -89,15 +89,20 @@ fn in_order(events: &[JobEvent], begins: Stage) -> Result<Stage, String> {
 
 /// The stage after an event, if it may come there: a run begins with `queued`, and only `queued` follows its end.
 fn after(stage: Stage, event: &JobEvent) -> Option<Stage> {
-    use JobEvent::{Canceled, Completed, Deleted, Failed, Queued, SegmentsAdded, Started};
+    use JobEvent::{Canceled, Completed, Deleted, Failed, Queued, SegmentsAdded, Started, TranscriptEdited};
     match (stage, event) {
         (Stage::Over | Stage::Unknown, Queued(_)) => Some(Stage::Queued),
         (Stage::Queued | Stage::Unknown, Started(_)) | (Stage::Running | Stage::Unknown, SegmentsAdded(_)) => {
             Some(Stage::Running)
         }
         (Stage::Running | Stage::Unknown, Completed(_))
-        | (Stage::Queued | Stage::Running | Stage::Unknown, Failed(_) | Canceled(_)) => Some(Stage::Over),
-        (_, Queued(_) | Started(_) | SegmentsAdded(_) | Completed(_) | Failed(_) | Canceled(_) | Deleted(_)) => None,
+        | (Stage::Queued | Stage::Running | Stage::Unknown, Failed(_) | Canceled(_))
+        | (Stage::Over | Stage::Unknown, TranscriptEdited(_)) => Some(Stage::Over),
+        (
+            _,
+            Queued(_) | Started(_) | SegmentsAdded(_) | Completed(_) | Failed(_) | Canceled(_) | Deleted(_)
+            | TranscriptEdited(_),
+        ) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{dice::Dice, world::World};
 
 impl World {
     pub(super) async fn fill_disk(&self, dice: &mut Dice) -> anyhow::Result<()> {
+        let _not_unplugged = self.power.read().await;
         let time = dice.millis(2_000, 7_000);
         let disk = match dice.below(3) {
             0 => return self.stack.nats.run_full(time).await,
@@ -14,7 +15,7 @@ impl World {
         };
         disk.fill()?;
         sleep(time).await;
-        disk.make_room();
+        disk.make_room()?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use async_stream::try_stream;
 use bytes::Bytes;
 use escriba_database::{Database, DatabaseError, transcripts};
 use escriba_domain::{ErrorKind, JobId, Segment, WorkspaceId};
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 
 use crate::formats::{Format, LineEnding, Render, file_name::file_name};
 
@@ -18,6 +18,8 @@ const PART_BYTES: usize = 32 * 1024;
 pub(crate) enum RenderError {
     #[error("there is no job {job}")]
     UnknownJob { job: JobId },
+    #[error("the transcript of job {job} has no version {version}")]
+    UnknownVersion { job: JobId, version: u32 },
     #[error("the transcript cannot be read")]
     Database(#[from] DatabaseError),
 }
@@ -25,7 +27,7 @@ pub(crate) enum RenderError {
 impl RenderError {
     pub(crate) const fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownJob { .. } => ErrorKind::NotFound,
+            Self::UnknownJob { .. } | Self::UnknownVersion { .. } => ErrorKind::NotFound,
             Self::Database(error) => error.kind(),
         }
     }
@@ -38,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) job: JobId,
     pub(crate) format: Format,
     pub(crate) line_ending: LineEnding,
+    /// `None`: the newest.
+    pub(crate) version: Option<u32>,
 }
 
 /// A transcript being rendered.
@@ -49,10 +53,17 @@ pub(crate) struct Rendering {
 
 /// A job that has no segments yet renders as an empty transcript; whether it is finished is the caller's concern.
 pub(crate) async fn render_transcript(database: &Database, request: Request) -> Result<Rendering, RenderError> {
-    let Request { workspace, job, format, line_ending } = request;
-    let transcript = transcripts::find(database, workspace, job).await?.ok_or(RenderError::UnknownJob { job })?;
+    let Request { workspace, job, format, line_ending, version } = request;
+    let mut transcript = transcripts::find(database, workspace, job).await?.ok_or(RenderError::UnknownJob { job })?;
+    if let Some(version) = version {
+        if version > transcript.version {
+            return Err(RenderError::UnknownVersion { job, version });
+        }
+        transcript.version = version;
+    }
     let file_name = file_name(&transcript.file_name, format);
-    let segments = transcripts::segments(database, job).boxed();
+    let segments = transcripts::segments_of(database, job, transcript.version);
+    let segments = segments.map_ok(|identified| identified.segment).boxed();
     let renderer = format.renderer(line_ending, transcript);
     let parts = parts(renderer, segments, Measured::start(format));
     Ok(Rendering { file_name, parts: parts.boxed() })
@@ -111,7 +122,7 @@ impl Drop for Measured {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{TryStreamExt, stream};
+    use futures_util::stream;
 
     use super::*;
     use crate::formats::samples::{segment, transcript};

@@ -15,6 +15,8 @@ use timeline::Timeline;
 
 /// What fits under a picture without covering it.
 const MAX_LINES: usize = 2;
+/// What a label may take of a line. A longer name makes its line longer.
+const MOST_ROOM: usize = 20;
 
 /// A text on the screen for a time. Its lines are neither empty nor hold `-->`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) struct Cue {
     pub(super) end_ms: u64,
     /// `None` when the channels were mixed.
     pub(super) channel: Option<u16>,
+    /// Who speaks, as far as is known.
+    pub(super) voice: Option<String>,
     pub(super) lines: Vec<String>,
 }
 
@@ -75,10 +79,11 @@ impl<W: WriteCue> Render for Subtitles<W> {
 }
 
 /// The cues of one segment: lines of at most 42 characters, two lines a cue, as many cues as that takes and each about
-/// as long as the others. Where channels are told apart, the first line of each has room for its channel's label. A
+/// as long as the others. Where voices are told apart, the first line of each has room for its label. A
 /// cue's share of the time follows its words, or else its share of the characters. No text, no cue.
 fn lay_out(segment: &Segment) -> Vec<Cue> {
-    let label = segment.channel.map_or(0, |channel| text::channel_label(channel).chars().count());
+    let voice = text::voice(segment).map(without_arrows);
+    let label = voice.as_deref().map_or(0, |voice| text::label(voice).chars().count().min(MOST_ROOM));
     let lines: Vec<_> = text::lines(&segment.text).map(without_arrows).collect();
     let atoms: Vec<_> = lines.iter().flat_map(|line| wrap::atoms(line)).collect();
     let speech = timing::Speech::of(segment, &lines);
@@ -87,7 +92,7 @@ fn lay_out(segment: &Segment) -> Vec<Cue> {
         let first = spoken;
         spoken += timing::spoken_chars(&lines);
         let (start_ms, end_ms) = (speech.start_of(first), speech.end_of(spoken));
-        Cue { start_ms, end_ms, channel: segment.channel, lines }
+        Cue { start_ms, end_ms, channel: segment.channel, voice: voice.clone(), lines }
     });
     cues.collect()
 }
@@ -106,7 +111,7 @@ mod tests {
     use crate::formats::samples::{segment, word};
 
     fn cue(start_ms: u64, end_ms: u64, lines: &[&str]) -> Cue {
-        Cue { start_ms, end_ms, channel: None, lines: lines.iter().map(|&line| line.to_owned()).collect() }
+        Cue { start_ms, end_ms, channel: None, voice: None, lines: lines.iter().map(|&line| line.to_owned()).collect() }
     }
 
     #[test]

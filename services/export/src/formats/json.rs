@@ -1,10 +1,10 @@
 //! The transcript as one JSON object, with everything known of it. Written piece by piece; the whole text comes after
 //! the segments and is all that is kept meanwhile (a megabyte for a day of speech).
 
-use escriba_domain::{Language, Segment, Transcript, Word};
+use escriba_domain::{Language, Segment, Transcript, Word, append_spoken};
 use serde::Serialize;
 
-use super::{Render, text};
+use super::Render;
 
 pub(crate) struct Json {
     transcript: Transcript,
@@ -34,6 +34,8 @@ struct JsonSegment<'a> {
     text: &'a str,
     language: Option<Language>,
     channel: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<&'a str>,
     avg_logprob: Option<f32>,
     no_speech_prob: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,16 +53,6 @@ struct JsonWord<'a> {
 impl Json {
     pub(crate) const fn new(transcript: Transcript) -> Self {
         Self { transcript, written: 0, text: String::new() }
-    }
-
-    fn append_text(&mut self, text: &str) {
-        let (last, first) = (self.text.chars().next_back(), text.chars().next());
-        if let (Some(last), Some(first)) = (last, first)
-            && !(text::is_unspaced(last) && text::is_unspaced(first))
-        {
-            self.text.push(' ');
-        }
-        self.text.push_str(text);
     }
 }
 
@@ -92,12 +84,13 @@ impl Render for Json {
             text,
             language: segment.language,
             channel: segment.channel,
+            speaker: segment.speaker.as_deref(),
             avg_logprob: finite(segment.avg_logprob),
             no_speech_prob: finite(segment.no_speech_prob),
             words: segment.words.iter().map(word).collect(),
         }));
         self.written += 1;
-        self.append_text(text);
+        append_spoken(&mut self.text, text);
     }
 
     fn end(&mut self, out: &mut String) {

@@ -1,5 +1,6 @@
 //! `SubRip`. It has no specification and no escaping; these are the rules its readers agree on: a counter from 1, a
-//! comma before the milliseconds, a blank line only between cues. Where channels are told apart, each turn begins with its channel.
+//! comma before the milliseconds, a blank line only between cues. Where speakers or
+//! channels are told apart, each turn begins with its own.
 
 use std::fmt::Write as _;
 
@@ -31,7 +32,7 @@ impl WriteCue for Srt {
         self.written += 1;
         let (start, end) = (Clock(cue.start_ms, ','), Clock(cue.end_ms, ','));
         let _ = write!(out, "{}{newline}{start} --> {end}{newline}", self.written);
-        out.push_str(&self.turns.label(cue.channel));
+        out.push_str(&self.turns.label(cue.voice.as_deref()));
         for line in &cue.lines {
             out.push_str(line);
             out.push_str(newline);

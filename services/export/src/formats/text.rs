@@ -1,6 +1,8 @@
 //! What every format has to do to the text of a segment before it is safe to put into lines: text comes from a model
 //! or from a person's edit and may hold line breaks, control characters or nothing at all.
 
+use escriba_domain::Segment;
+
 /// The lines of a text: each trimmed, inner white space made single spaces, control characters gone, none empty.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = String> {
     text.split(is_line_break).map(tidy).filter(|line| !line.is_empty())
@@ -11,33 +13,31 @@ pub(crate) fn single_line(text: &str) -> String {
     lines(text).collect::<Vec<_>>().join(" ")
 }
 
-/// What tells channels apart where a format has no way of its own.
-pub(crate) fn channel_label(channel: u16) -> String {
-    format!("Channel {channel}: ")
+/// Who speaks, as far as is known: by the name that somebody gave, else by channel.
+pub(crate) fn voice(segment: &Segment) -> Option<String> {
+    let name = segment.speaker.as_deref().map(single_line).filter(|name| !name.is_empty());
+    name.or_else(|| segment.channel.map(|channel| format!("Channel {channel}")))
 }
 
-/// Says whose turn it is: the label where it is another channel's, nothing where it goes on or channels are mixed.
+/// What tells voices apart where a format has no way of its own.
+pub(crate) fn label(voice: &str) -> String {
+    format!("{voice}: ")
+}
+
+/// Says whose turn it is: the label where it is another voice's, nothing where it goes on or is not known.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    latest: Option<u16>,
+    latest: Option<String>,
 }
 
 impl Turns {
-    pub(crate) fn label(&mut self, channel: Option<u16>) -> String {
-        if self.latest == channel {
+    pub(crate) fn label(&mut self, voice: Option<&str>) -> String {
+        if self.latest.as_deref() == voice {
             return String::new();
         }
-        self.latest = channel;
-        channel.map(channel_label).unwrap_or_default()
+        self.latest = voice.map(str::to_owned);
+        voice.map(label).unwrap_or_default()
     }
-}
-
-/// Whether a script writes its words without spaces between them, as Chinese and Japanese do.
-pub(crate) const fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{2e80}'..='\u{312f}' | '\u{3190}'..='\u{4dbf}' // radicals, CJK punctuation, kana, bopomofo, ideographs
-        | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // more ideographs
-        | '\u{ff00}'..='\u{ffef}') // full-width forms
 }
 
 const fn is_line_break(c: char) -> bool {

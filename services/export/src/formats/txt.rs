@@ -1,5 +1,5 @@
-//! Plain text: one line a segment, for reading and for other programs. Has no times and no layout; where channels are
-//! told apart, each turn begins with its channel.
+//! Plain text: one line a segment, for reading and for other programs. Has no times and no layout; where speakers or
+//! channels are told apart, each turn begins with its own.
 
 use escriba_domain::Segment;
 
@@ -25,7 +25,7 @@ impl Render for Txt {
     fn segment(&mut self, segment: &Segment, out: &mut String) {
         let line = text::single_line(&segment.text);
         if !line.is_empty() {
-            out.push_str(&self.turns.label(segment.channel));
+            out.push_str(&self.turns.label(text::voice(segment).as_deref()));
             out.push_str(&line);
             out.push_str(self.newline);
         }
@@ -56,6 +56,18 @@ mod tests {
         let segments = [of(1, "Hello."), of(1, "Anyone?"), of(2, " "), of(2, "Yes."), of(1, "Good.")];
         let expected = "Channel 1: Hello.\nAnyone?\nChannel 2: Yes.\nChannel 1: Good.\n";
         assert_eq!(whole(Txt::new("\n"), &segments), expected);
+    }
+
+    #[test]
+    fn a_speaker_that_was_named_stands_for_the_channel() {
+        let of = |speaker: Option<&str>, text: &str| Segment {
+            channel: Some(1),
+            speaker: speaker.map(str::to_owned),
+            ..segment(0, 900, text)
+        };
+        let segments =
+            [of(Some("Ana"), "Hello."), of(Some("Ana"), "Anyone?"), of(None, "Yes."), of(Some(" \n"), "No.")];
+        assert_eq!(whole(Txt::new("\n"), &segments), "Ana: Hello.\nAnyone?\nChannel 1: Yes.\nNo.\n");
     }
 
     #[test]

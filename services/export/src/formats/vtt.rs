@@ -1,6 +1,6 @@
 //! `WebVTT`, as <https://www.w3.org/TR/webvtt1/> defines it: a header, a full stop before the milliseconds, and the
 //! characters that would start a tag or an entity escaped. Cues carry no numbers, settings or styles; where
-//! channels are told apart, each is a voice.
+//! speakers or channels are told apart, each is a voice.
 
 use std::fmt::Write as _;
 
@@ -27,8 +27,10 @@ impl WriteCue for Vtt {
         let (start, end) = (Clock(cue.start_ms, '.'), Clock(cue.end_ms, '.'));
         let _ = write!(out, "{newline}{start} --> {end}{newline}");
         // A voice that fills its cue needs no end tag.
-        if let Some(channel) = cue.channel {
-            let _ = write!(out, "<v Channel {channel}>");
+        if let Some(voice) = &cue.voice {
+            out.push_str("<v ");
+            push_escaped(voice, out);
+            out.push('>');
         }
         for line in &cue.lines {
             push_escaped(line, out);
@@ -89,6 +91,14 @@ How are you?
     #[test]
     fn nothing_said_is_a_valid_empty_file() {
         assert_eq!(whole(Vtt::renderer("\n"), &[segment(0, 1000, " ")]), "WEBVTT\n");
+    }
+
+    #[test]
+    fn a_speaker_that_was_named_is_a_voice_and_cannot_break_out_of_it() {
+        let named =
+            escriba_domain::Segment { speaker: Some("Ana\n<b> & --> co".to_owned()), ..segment(0, 1000, "Hi.") };
+        let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n<v Ana &lt;b&gt; &amp; -&gt; co>Hi.\n";
+        assert_eq!(whole(Vtt::renderer("\n"), &[named]), expected);
     }
 
     #[test]

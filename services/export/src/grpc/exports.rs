@@ -81,7 +81,8 @@ fn decode(request: &RenderRequest) -> Result<render_transcript::Request, Status>
         Ok(v1::LineEnding::Crlf) => LineEnding::Crlf,
         Err(error) => return Err(invalid("line_ending", &error)),
     };
-    Ok(render_transcript::Request { workspace, job, format, line_ending })
+    let version = (request.version > 0).then_some(request.version);
+    Ok(render_transcript::Request { workspace, job, format, line_ending, version })
 }
 
 fn invalid(field: &str, error: &dyn std::error::Error) -> Status {
@@ -95,6 +96,8 @@ fn settle(error: &RenderError) -> Status {
         ErrorKind::NotFound => Status::not_found(error.to_string()),
         ErrorKind::Invalid => Status::invalid_argument(error.to_string()),
         ErrorKind::Unauthenticated => Status::unauthenticated(error.to_string()),
+        ErrorKind::Forbidden => Status::permission_denied(error.to_string()),
+        ErrorKind::TooMany => Status::resource_exhausted(error.to_string()),
         ErrorKind::Conflict => Status::failed_precondition(error.to_string()),
         ErrorKind::TooLarge => Status::out_of_range(error.to_string()),
         ErrorKind::Unavailable | ErrorKind::StorageFull => {
@@ -121,6 +124,7 @@ mod tests {
             job_id: JobId::new().to_string(),
             format: v1::Format::Vtt.into(),
             line_ending: v1::LineEnding::Crlf.into(),
+            version: 0,
         }
     }
 
@@ -130,6 +134,9 @@ mod tests {
         let decoded = decode(&wire).unwrap();
         assert_eq!(decoded.job.to_string(), wire.job_id);
         assert_eq!((decoded.format, decoded.line_ending), (Format::Vtt, LineEnding::Crlf));
+        assert_eq!(decoded.version, None);
+        let older = decode(&RenderRequest { version: 2, ..wire.clone() }).unwrap();
+        assert_eq!(older.version, Some(2));
         let unspecified = decode(&RenderRequest { line_ending: 0, ..wire }).unwrap();
         assert_eq!(unspecified.line_ending, LineEnding::Lf);
     }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use anyhow::Result;
-use escriba_domain::{JobId, Segment, WorkspaceId};
+use escriba_domain::{Decoding, JobId, Segment, WorkspaceId};
 use escriba_proto::v1::{Format, LineEnding, RenderRequest};
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -21,6 +21,8 @@ fn segment(index: u32, text: &str) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.5,
         words: Vec::new(),
+        decoding: Decoding::default(),
+        speaker: None,
     }
 }
 
@@ -30,6 +32,7 @@ fn request(workspace: WorkspaceId, job: JobId, format: Format) -> RenderRequest 
         job_id: job.to_string(),
         format: format.into(),
         line_ending: LineEnding::Unspecified.into(),
+        version: 0,
     }
 }
 

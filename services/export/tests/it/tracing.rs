@@ -50,6 +50,7 @@ async fn a_render_is_a_child_of_its_caller() -> Result<()> {
         job_id: job.to_string(),
         format: Format::Vtt.into(),
         line_ending: 0,
+        version: 0,
     });
     request.metadata_mut().insert("traceparent", PARENT.parse()?);
     let mut parts = ExportsClient::new(export.channel.clone()).render(request).await?.into_inner();

@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use clap::{ArgMatches, Args, Command, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
+use super::limit_arguments::LimitArgs;
 use crate::{app::housekeeping::Mode, config::Config};
 
 /// A century; more is for ever.
@@ -51,7 +52,7 @@ pub enum AdminCommand {
     Retention(RetentionArgs),
     /// List the workspaces.
     Workspaces(WorkspacesArgs),
-    /// Show a workspace, or change how long it keeps things.
+    /// Show a workspace, or change how long it keeps things and how much it may have.
     Workspace(WorkspaceArgs),
 }
 
@@ -103,6 +104,8 @@ pub struct WorkspaceArgs {
     /// How large its share of a queue is, beside those of others: with 3 it gets three turns where one with 1 gets one.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub weight: Option<u32>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

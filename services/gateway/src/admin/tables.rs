@@ -1,6 +1,6 @@
 //! What commands found, as tables for people. Programs get JSON instead.
 
-use escriba_database::workspaces::Workspace;
+use escriba_database::{limits::Limits, workspaces::Workspace};
 
 use crate::app::{
     apply_retention::RetentionReport,
@@ -31,10 +31,10 @@ pub(super) fn retention(report: &RetentionReport, mode: Mode) -> String {
     ])
 }
 
-pub(super) fn workspaces(all: &[Workspace]) -> String {
-    let mut rows =
-        vec![["ID", "NAME", "CREATED", "SHARE", "KEEPS RECORDINGS", "KEEPS TRANSCRIPTS"].map(str::to_owned).to_vec()];
-    for workspace in all {
+pub(super) fn workspaces(all: &[(Workspace, Limits)]) -> String {
+    let head = ["ID", "NAME", "CREATED", "SHARE", "KEEPS RECORDINGS", "KEEPS TRANSCRIPTS", "LIMITS"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (workspace, limits) in all {
         rows.push(vec![
             workspace.id.to_string(),
             // A name with a line break must not make up a row.
@@ -43,9 +43,27 @@ pub(super) fn workspaces(all: &[Workspace]) -> String {
             workspace.weight.to_string(),
             days(workspace.keep_media_days),
             days(workspace.keep_transcripts_days),
+            told(limits),
         ]);
     }
     aligned(&rows)
+}
+
+/// Those that are set, one after the other.
+fn told(limits: &Limits) -> String {
+    let minutes = |ms: u64| format!("{} min a recording", ms / super::MINUTE_MS);
+    let requests = |requests: u32| match requests {
+        0 => "any number of requests".to_owned(),
+        some => format!("{some} requests/min"),
+    };
+    let set = [
+        limits.max_upload_bytes.map(|bytes| format!("{} a recording", size(bytes))),
+        limits.max_audio_ms.map(minutes),
+        limits.max_unfinished_jobs.map(|jobs| format!("{jobs} unfinished jobs")),
+        limits.requests_per_minute.map(requests),
+    ];
+    let set: Vec<String> = set.into_iter().flatten().collect();
+    if set.is_empty() { "none".to_owned() } else { set.join(", ") }
 }
 
 const fn outcome(mode: Mode) -> &'static str {
@@ -160,8 +178,18 @@ mod tests {
             created_at: chrono::DateTime::from_timestamp(0, 0).unwrap(),
         };
         let id = workspace.id;
-        let text = workspaces(&[workspace]);
-        let row = format!("{id}  ac\\nme  1970-01-01 00:00 UTC  1      1 day             for ever");
+        let limits = Limits {
+            max_upload_bytes: Some(5_000_000),
+            max_audio_ms: Some(5_400_000),
+            max_unfinished_jobs: Some(3),
+            requests_per_minute: Some(0),
+        };
+        let text = workspaces(&[(workspace.clone(), limits), (workspace, Limits::default())]);
+        let row = format!(
+            "{id}  ac\\nme  1970-01-01 00:00 UTC  1      1 day             for ever           5.0 MB a recording, 90 min a \
+             recording, 3 unfinished jobs, any number of requests"
+        );
+        assert!(text.ends_with("for ever           none\n"), "{text}");
         assert_eq!(text.lines().nth(1), Some(row.as_str()));
     }
 }

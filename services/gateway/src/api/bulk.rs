@@ -12,7 +12,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read, Transcribe},
     document::Group,
     job_filter::JobFilter,
     jobs::retry_code,
@@ -103,7 +103,7 @@ impl BulkApi {
     ///
     /// Deletes each with its recording and its transcript, for good.
     #[oai(path = "/delete", method = "post", operation_id = "deleteJobs")]
-    async fn delete(&self, key: ApiKey, which: Json<BulkSelection>) -> Result<Changed, Failure> {
+    async fn delete(&self, key: ApiKey<Transcribe>, which: Json<BulkSelection>) -> Result<Changed, Failure> {
         let Selected { jobs, more } = self.select(&key, which.0.ids, which.0.filter).await?;
         let deleted = delete_many(&self.app, key.0, &jobs).await;
         let results = deleted.into_iter().map(|(job, deleted)| match deleted {
@@ -117,7 +117,7 @@ impl BulkApi {
     ///
     /// Puts each failed or canceled job back in the queue. What is transcribed is kept.
     #[oai(path = "/retry", method = "post", operation_id = "retryJobs")]
-    async fn retry(&self, key: ApiKey, which: Json<BulkSelection>) -> Result<Changed, Failure> {
+    async fn retry(&self, key: ApiKey<Transcribe>, which: Json<BulkSelection>) -> Result<Changed, Failure> {
         let Selected { jobs, more } = self.select(&key, which.0.ids, which.0.filter).await?;
         let retried = retry_many(&self.app, key.0, &jobs).await;
         let results = retried.into_iter().map(|(job, retried)| match retried {
@@ -131,7 +131,7 @@ impl BulkApi {
     ///
     /// Answers with one zip file, which is written while it is read.
     #[oai(path = "/export", method = "post", operation_id = "exportJobs")]
-    async fn export(&self, key: ApiKey, which: Json<BulkExport>) -> Result<Exported, Failure> {
+    async fn export(&self, key: ApiKey<Read>, which: Json<BulkExport>) -> Result<Exported, Failure> {
         let selected = self.select(&key, which.0.ids, which.0.filter).await?;
         let mut formats = Vec::new();
         for format in which.0.formats.into_iter().map(proto_format) {
@@ -148,9 +148,9 @@ impl BulkApi {
 }
 
 impl BulkApi {
-    async fn select(
+    async fn select<S>(
         &self,
-        key: &ApiKey,
+        key: &ApiKey<S>,
         ids: Option<Vec<Uuid>>,
         filter: Option<JobFilter>,
     ) -> Result<Selected, Failure> {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use escriba_domain::Lane;
+use escriba_domain::{Lane, Word};
 use escriba_events::{JobEvent, lane_from_proto, statistics_from_proto, task_from_proto, v1};
-
+use escriba_messaging::Entrance;
 use poem_openapi::{
     Object, Union,
     registry::{MetaSchemaRef, Registry},
@@ -12,7 +12,7 @@ use poem_openapi::{
 };
 
 use super::job_view::{StatisticsView, WarningView, seconds};
-use crate::app::follow_job::Happening;
+use crate::app::{follow_job::Happening, queue_moves::Moved};
 
 /// One event. The stream's `event:` line names its kind.
 #[derive(Debug, Union)]
@@ -25,6 +25,9 @@ pub(super) enum EventView {
     Completed(CompletedView),
     Failed(FailedView),
     Ended(EndedView),
+    Moved(QueueMovedView),
+    Entered(StreamEnteredView),
+    Edited(EditedView),
 }
 
 /// `job.queued`
@@ -126,6 +129,42 @@ pub(super) struct EndedView {
     job_id: String,
 }
 
+/// `queue.moved`: not kept, so it has no id to resume from.
+#[derive(Debug, Object)]
+#[oai(rename = "QueueMoved")]
+pub(super) struct QueueMovedView {
+    job_id: String,
+    /// 1 is next. Workspaces take turns, so it may rise when another one sends a recording.
+    position: u64,
+    /// About how many seconds until the job is transcribed; null while that cannot be told.
+    time_to_completion: Option<f64>,
+}
+
+/// `stream.opened` and `stream.gap`: where in the stream of events this reader came in.
+#[derive(Debug, Object)]
+#[oai(rename = "StreamEntered")]
+pub(super) struct StreamEnteredView {
+    /// What is told comes after the event of this id.
+    after: u64,
+}
+
+/// `job.transcript_edited`
+#[derive(Debug, Object)]
+#[oai(rename = "JobTranscriptEdited")]
+pub(super) struct EditedView {
+    job_id: String,
+    /// The newest version by now.
+    version: u32,
+    /// The id of the API key of whoever did it.
+    api_key_id: String,
+    /// Segments that the version before had not, or had otherwise.
+    segments_changed: u32,
+    /// Segments of the version before that are gone.
+    segments_removed: u32,
+    /// The version whose content it has again; null for an edit.
+    reverted_to: Option<u32>,
+}
+
 /// An event with what the stream's own lines say of it.
 #[derive(Debug)]
 pub(super) struct NamedEvent {
@@ -169,12 +208,37 @@ impl ToJSON for NamedEvent {
     }
 }
 
+impl From<Word> for WordView {
+    fn from(word: Word) -> Self {
+        Self {
+            start: seconds(word.start_ms),
+            end: seconds(word.end_ms),
+            word: word.text.trim().to_owned(),
+            probability: word.probability,
+        }
+    }
+}
+
 impl From<Happening> for NamedEvent {
     fn from(happening: Happening) -> Self {
         match happening {
             Happening::Progress(progress) => {
                 Self { name: "job.progress".to_owned(), id: None, data: progress_view(progress) }
             }
+            Happening::Moved(Moved { job, place }) => Self {
+                name: "queue.moved".to_owned(),
+                id: None,
+                data: EventView::Moved(QueueMovedView {
+                    job_id: job.to_string(),
+                    position: place.position,
+                    time_to_completion: place.time_to_completion_ms.map(seconds),
+                }),
+            },
+            Happening::Entered(Entrance { after, is_gap }) => Self {
+                name: if is_gap { "stream.gap" } else { "stream.opened" }.to_owned(),
+                id: Some(after),
+                data: EventView::Entered(StreamEnteredView { after }),
+            },
             Happening::Event(at) => {
                 Self { name: format!("job.{}", at.event.name()), id: Some(at.sequence), data: event_view(at.event) }
             }
@@ -228,6 +292,14 @@ fn event_view(event: JobEvent) -> EventView {
         }
         JobEvent::Canceled(canceled) => EventView::Ended(EndedView { job_id: canceled.job_id }),
         JobEvent::Deleted(deleted) => EventView::Ended(EndedView { job_id: deleted.job_id }),
+        JobEvent::TranscriptEdited(edited) => EventView::Edited(EditedView {
+            job_id: edited.job_id,
+            version: edited.version,
+            api_key_id: edited.api_key_id,
+            segments_changed: edited.segments_changed,
+            segments_removed: edited.segments_removed,
+            reverted_to: (edited.reverted_to > 0).then_some(edited.reverted_to),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 use escriba_database::search::{Field, Highlight};
 use poem_openapi::{
     Object,
-    registry::{MetaSchemaRef, Registry},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde_json::Value;
@@ -84,7 +84,9 @@ impl Selection {
     }
 }
 
-/// A job in a list: described as any job, and told as far as it was selected.
+const NAME: &str = "ListedJob";
+
+/// A job in a list, told as far as it was selected.
 #[derive(Debug)]
 pub(super) struct ListedJob {
     job: JobView,
@@ -99,15 +101,20 @@ impl Type for ListedJob {
     type RawElementValueType = Self;
 
     fn name() -> Cow<'static, str> {
-        JobView::name()
+        NAME.into()
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        JobView::schema_ref()
+        MetaSchemaRef::Reference(NAME.to_owned())
     }
 
+    /// As any job, but for what a caller may leave out.
     fn register(registry: &mut Registry) {
-        JobView::register(registry);
+        registry.create_schema::<Self, _>(NAME.to_owned(), |registry| {
+            JobView::register(registry);
+            let job = registry.schemas.get(JobView::name().as_ref()).cloned();
+            MetaSchema { required: vec!["id"], ..job.unwrap_or_else(|| MetaSchema::new("object")) }
+        });
     }
 
     fn as_raw_value(&self) -> Option<&Self::RawValueType> {

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use escriba_database::{
-    DatabaseError,
-    chunks::{self, ChunkCounts},
+    DatabaseError, chunks,
     jobs::{self, Job},
-    within_reason,
 };
 use escriba_domain::{ErrorKind, JobId};
 use poem_openapi::{
@@ -18,14 +16,16 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read, Transcribe},
     document::Group,
+    idempotency::{Answered, KeyHeader},
     job_filter::{JobFilter, order},
     job_page::{JobPage, Selection},
     job_patch::JobPatch,
     job_view::JobView,
+    new_job::NewJob,
     problem::{Failure, failure},
-    upload_form::{UploadForm, wrong_labels},
+    submission::{Accepted, submit},
 };
 use crate::app::{
     App,
@@ -33,23 +33,14 @@ use crate::app::{
     delete_job::delete_job,
     list_jobs::{Wanted, list_jobs},
     look_at_queue::{self, Place},
-    receive_media::discard_media,
     relabel_job::{RelabelError, relabel_job},
     retry_job::{RetryError, retry_job},
-    submit_job::submit_job,
 };
 
 const MAX_PAGE: u64 = 200;
 
 pub struct JobsApi {
     pub(super) app: Arc<App>,
-}
-
-#[derive(ApiResponse)]
-enum Accepted {
-    /// The recording is stored and the job queued. `Location` is where to look at it.
-    #[oai(status = 202)]
-    Job(Json<JobView>, #[oai(header = "Location")] String),
 }
 
 #[derive(ApiResponse)]
@@ -77,27 +68,21 @@ enum Deleted {
 impl JobsApi {
     /// Submit a recording
     ///
-    /// Takes a recording as a multipart form and queues its transcription. The upload streams into storage, whatever
-    /// its size; the answer comes once the job is durably queued. Follow it under `/v1/jobs/{id}/events`.
+    /// Queues the transcription of a recording: one that is sent in a multipart form, or one that the server fetches
+    /// from `media_url`. Both stream into storage, whatever their size; the answer comes once the job is durably
+    /// queued. Follow it under `/v1/jobs/{id}/events`.
     #[oai(path = "/", method = "post", operation_id = "createJob")]
-    async fn create(&self, key: ApiKey, form: UploadForm) -> Result<Accepted, Failure> {
-        let received = form.receive(&self.app, key.0).await?;
-        let media = received.media.clone();
-        let submitted = within_reason(submit_job(&self.app, received.media, received.options, received.labels)).await;
-        let id = match submitted {
-            Ok(id) => id,
-            Err(error) => {
-                // Where the outcome is unknown the job may be there; an upload without one is swept later.
-                if error.kind() == ErrorKind::Invalid {
-                    discard_media(&self.app, &media).await;
-                }
-                return Err(failure(error.kind(), "option_invalid", &error));
-            }
-        };
-        let job = self.find_job(key, id).await?;
-        // It has one chunk, which waits. Where, can be asked.
-        let counts = ChunkCounts { waiting: 1, ..ChunkCounts::default() };
-        Ok(Accepted::Job(Json(JobView::new(job, counts, None)), format!("/v1/jobs/{id}")))
+    async fn create(
+        &self,
+        key: ApiKey<Transcribe>,
+        /// Any text that names this request and no other, such as a UUID. Sent again with the same key within a day,
+        /// the request is answered as it was the first time, and there is still one job.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: KeyHeader,
+        job: NewJob,
+    ) -> Result<Answered<Accepted>, Failure> {
+        let answer = submit(&self.app, key.0, idempotency_key, job).await?;
+        Ok(answer.into())
     }
 
     /// List jobs
@@ -108,7 +93,7 @@ impl JobsApi {
     #[oai(path = "/", method = "get", operation_id = "listJobs")]
     async fn list(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// Only jobs in one of these states, separated by commas: `queued`, `running`, `completed`, `failed` or
         /// `canceled`. May be repeated.
         #[oai(default)]
@@ -179,7 +164,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "get", operation_id = "getJob")]
     async fn get(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -192,14 +177,17 @@ impl JobsApi {
     #[oai(path = "/:id", method = "patch", operation_id = "updateJob")]
     async fn update(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
         patch: Json<JobPatch>,
     ) -> Result<Found, Failure> {
-        relabel_job(&self.app, key.0, id.0.into(), patch.0.into()).await.map_err(|error| match &error {
-            RelabelError::Labels(labels) => wrong_labels(labels),
-            RelabelError::NotFound(_) | RelabelError::Database(_) => failure(error.kind(), "job_not_found", &error),
+        relabel_job(&self.app, key.0, id.0.into(), patch.0.into()).await.map_err(|error| {
+            let code = match &error {
+                RelabelError::Labels(labels) => labels.code(),
+                RelabelError::NotFound(_) | RelabelError::Database(_) => "job_not_found",
+            };
+            failure(error.kind(), code, &error)
         })?;
         self.find(key, id.0.into()).await.map(|job| Found::Job(Json(job)))
     }
@@ -211,7 +199,7 @@ impl JobsApi {
     #[oai(path = "/:id/cancel", method = "post", operation_id = "cancelJob")]
     async fn cancel(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -227,11 +215,12 @@ impl JobsApi {
 
     /// Run a job again
     ///
-    /// Puts a failed or canceled job back in the queue. What is transcribed is kept, and only the rest is done.
+    /// Puts a failed or canceled job back in the queue. What is transcribed is kept, and only the rest is done. A job
+    /// whose transcript has been edited is not run again, so that no edit is lost.
     #[oai(path = "/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Found, Failure> {
@@ -247,7 +236,7 @@ impl JobsApi {
     #[oai(path = "/:id", method = "delete", operation_id = "deleteJob")]
     async fn delete(
         &self,
-        key: ApiKey,
+        key: ApiKey<Transcribe>,
         /// The job's id.
         id: Path<Uuid>,
     ) -> Result<Deleted, Failure> {
@@ -268,13 +257,13 @@ fn unavailable(error: DatabaseError) -> Failure {
 }
 
 impl JobsApi {
-    async fn find(&self, key: ApiKey, id: JobId) -> Result<JobView, Failure> {
+    async fn find<S>(&self, key: ApiKey<S>, id: JobId) -> Result<JobView, Failure> {
         let job = self.find_job(key, id).await?;
         let place = look_at_queue::place_of(&self.app, &job).await.map_err(unavailable)?;
         self.view(job, place).await
     }
 
-    async fn find_job(&self, key: ApiKey, id: JobId) -> Result<Job, Failure> {
+    async fn find_job<S>(&self, key: ApiKey<S>, id: JobId) -> Result<Job, Failure> {
         let job = jobs::find(&self.app.db, key.0, id).await.map_err(unavailable)?;
         job.ok_or_else(|| failure(ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
     }
@@ -286,10 +275,13 @@ impl JobsApi {
     }
 }
 
+/// What programs know it by.
 pub(super) const fn retry_code(error: &RetryError) -> &'static str {
     match error {
         RetryError::NotOver(_) => "job_not_over",
+        RetryError::Room(room) => room.code(),
         RetryError::MediaGone => "media_deleted",
+        RetryError::Edited => "transcript_edited",
         RetryError::NotFound(_) | RetryError::Database(_) => "job_not_found",
     }
 }

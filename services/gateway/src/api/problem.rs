@@ -10,7 +10,10 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
+pub(crate) const TOO_MANY_REQUESTS: &str = "too_many_requests";
 const RETRY_AFTER_SECONDS: u32 = 5;
+/// Where nobody can tell when there is room again.
+const RETRY_AFTER_BUSY_SECONDS: u64 = 30;
 
 /// What went wrong and what to do about it.
 #[derive(Debug, Clone, Object)]
@@ -52,7 +55,7 @@ impl Problem {
 pub(crate) struct ProblemJson(Box<Problem>);
 
 impl ProblemJson {
-    fn new(status: StatusCode, code: &str, detail: &str) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: &str) -> Self {
         Self(Box::new(Problem::new(status, code, detail)))
     }
 }
@@ -84,18 +87,27 @@ pub(crate) enum Failure {
     /// The API key is missing or not valid.
     #[oai(status = 401)]
     Unauthenticated(ProblemJson, #[oai(header = "WWW-Authenticate")] String),
+    /// The API key has not the scope that this needs.
+    #[oai(status = 403)]
+    Forbidden(ProblemJson),
     /// There is no such thing, or not in this workspace.
     #[oai(status = 404)]
     NotFound(ProblemJson),
-    /// The thing is in a state that does not allow this.
+    /// The thing is in a state that does not allow this. With `Retry-After`, it will soon be in another.
     #[oai(status = 409)]
-    Conflict(ProblemJson),
-    /// The upload is larger than this server takes.
+    Conflict(ProblemJson, #[oai(header = "Retry-After")] Option<u32>),
+    /// The upload is larger than is taken here.
     #[oai(status = 413)]
     TooLarge(ProblemJson),
+    /// The body is of a kind that is not taken here.
+    #[oai(status = 415)]
+    UnsupportedMediaType(ProblemJson),
     /// The request can be read, but something in it is wrong.
     #[oai(status = 422)]
     Invalid(ProblemJson),
+    /// More than is allowed at a time. `Retry-After` says when to try again.
+    #[oai(status = 429)]
+    TooMany(ProblemJson, #[oai(header = "Retry-After")] u64),
     /// A fault of the server's; its log has the cause.
     #[oai(status = 500)]
     Internal(ProblemJson),
@@ -116,9 +128,11 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
         ErrorKind::Unauthenticated => {
             Failure::Unauthenticated(own(StatusCode::UNAUTHORIZED), "Bearer realm=\"escriba\"".to_owned())
         }
+        ErrorKind::Forbidden => Failure::Forbidden(own(StatusCode::FORBIDDEN)),
         ErrorKind::NotFound => Failure::NotFound(own(StatusCode::NOT_FOUND)),
-        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT)),
+        ErrorKind::Conflict => Failure::Conflict(own(StatusCode::CONFLICT), None),
         ErrorKind::TooLarge => Failure::TooLarge(own(StatusCode::PAYLOAD_TOO_LARGE)),
+        ErrorKind::TooMany => Failure::TooMany(own(StatusCode::TOO_MANY_REQUESTS), RETRY_AFTER_BUSY_SECONDS),
         ErrorKind::StorageFull => {
             log(error);
             let detail = "The server has no room left to store this. Try again later, or tell the operator.";
@@ -137,6 +151,18 @@ pub(crate) fn failure(kind: ErrorKind, code: &str, error: &dyn std::error::Error
     }
 }
 
+/// The same request may succeed in a moment.
+pub(crate) fn busy(code: &str, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::CONFLICT, code, &error.to_string());
+    Failure::Conflict(problem, Some(RETRY_AFTER_SECONDS))
+}
+
+/// One request too many. Clients of all kinds know to wait for `Retry-After`.
+pub(crate) fn too_many(seconds: u64, error: &dyn std::error::Error) -> Failure {
+    let problem = ProblemJson::new(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS, &error.to_string());
+    Failure::TooMany(problem, seconds)
+}
+
 /// The request itself cannot be read.
 pub(crate) fn unreadable(detail: &str) -> Failure {
     Failure::BadRequest(ProblemJson::new(StatusCode::BAD_REQUEST, "bad_request", detail))
@@ -147,7 +173,8 @@ pub(crate) fn invalid(code: &str, detail: &str) -> Failure {
     Failure::Invalid(ProblemJson::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail))
 }
 
-fn log(error: &dyn std::error::Error) {
+/// Tells the operator what the caller is not told.
+pub(crate) fn log(error: &dyn std::error::Error) {
     let mut causes = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -174,11 +201,15 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
         return unreadable(&format!("The parameter `{}` is wrong: {}.", parameter.name, parameter.reason))
             .into_response();
     }
-    if let Some(body) = error.downcast_ref::<ParseRequestPayloadError>() {
-        return unreadable(&format!("The request's body is wrong: {}.", body.reason)).into_response();
+    if let Some(payload) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return unreadable(&format!("The body cannot be read: {}.", payload.reason)).into_response();
     }
-    if error.is::<ParsePathError>() {
-        return unreadable("The id in the address is not a UUID.").into_response();
+    if let Some(part) = error.downcast_ref::<ParsePathError>() {
+        let detail = match part.name {
+            "id" => "The id in the address is not a UUID.".to_owned(),
+            name => format!("The {name} in the address is wrong: {}.", part.reason),
+        };
+        return unreadable(&detail).into_response();
     }
     let status = error.status();
     let (code, detail) = match status {
@@ -187,7 +218,9 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
             ("method_not_allowed", "This address does not take this method. /docs lists what it takes.")
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("unsupported_media_type", "The body's content type is not taken here. /docs lists what is.")
+            let detail = "The body's content type is not taken here. /docs lists what is.";
+            let problem = ProblemJson::new(status, "unsupported_media_type", detail);
+            return Failure::UnsupportedMediaType(problem).into_response();
         }
         _ if status.is_client_error() => {
             return (status, ProblemJson::new(status, "bad_request", &error.to_string())).into_response();

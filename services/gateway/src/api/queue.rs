@@ -7,7 +7,7 @@ use escriba_events::v1::WorkerStatus;
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json, types::Example};
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read},
     document::Group,
     job_view::seconds,
     problem::{Failure, failure},
@@ -90,7 +90,7 @@ impl QueueApi {
     /// What waits in each lane, how long that takes, and which workers are there. Of other workspaces only sums are
     /// told.
     #[oai(path = "/", method = "get", operation_id = "getQueue")]
-    async fn get(&self, key: ApiKey) -> Result<Seen, Failure> {
+    async fn get(&self, key: ApiKey<Read>) -> Result<Seen, Failure> {
         let look_at_queue::QueueView { lanes, workers } =
             look_at_queue(&self.app, key.0).await.map_err(|error| failure(error.kind(), "unavailable", &error))?;
         let lanes = lanes.into_iter().map(QueueLane::from).collect();

@@ -7,25 +7,55 @@ use std::{
 
 use escriba_domain::ErrorKind;
 use escriba_runtime::trace_context;
-use poem::{Endpoint, IntoResponse, Request, Response, http::Method};
+use poem::{Endpoint, IntoResponse, Request, Response, error::ReadBodyError, http::Method};
 use poem_openapi::OperationId;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::problem::failure;
+use super::{
+    openai,
+    problem::{failure, unreadable},
+};
 
 /// The longest that a request takes that neither brings a recording nor follows a job.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// JSON is read into memory whole. Recordings never come as JSON.
+const MAX_JSON_BYTES: usize = 4 << 20;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a request was not answered in time")]
 struct TooLong;
 
+#[derive(Debug, thiserror::Error)]
+#[error("The body is larger than the {} MiB of JSON that are taken.", MAX_JSON_BYTES >> 20)]
+struct TooLarge;
+
+/// A body of JSON is bounded before anything reads it.
+pub(super) async fn with_little_json<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
+    if request.content_type().is_some_and(|kind| kind.contains("json")) {
+        match request.take_body().into_bytes_limit(MAX_JSON_BYTES).await {
+            Ok(bytes) => request.set_body(bytes),
+            Err(ReadBodyError::PayloadTooLarge) => {
+                return Ok(failure(ErrorKind::TooLarge, "body_too_large", &TooLarge).into_response());
+            }
+            Err(error) => return Ok(unreadable(&format!("The body cannot be read: {error}.")).into_response()),
+        }
+    }
+    endpoint.call(request).await.map(IntoResponse::into_response)
+}
+
 /// Something that hangs is something that is away: whoever asked hears of it, instead of waiting with it.
 pub(super) async fn in_time<E: Endpoint>(endpoint: Arc<E>, request: Request) -> poem::Result<Response> {
     let path = request.uri().path();
-    let takes_its_time = request.method() == Method::POST && path.trim_end_matches('/') == "/v1/jobs"
+    let brings_a_recording = match *request.method() {
+        Method::POST => matches!(path.trim_end_matches('/'), "/v1/jobs" | "/v1/uploads"),
+        Method::PATCH => path.starts_with("/v1/uploads/"),
+        _ => false,
+    };
+    let takes_its_time = brings_a_recording
         || path.starts_with("/v1/jobs/bulk/")
+        || openai::waits(path)
         || ["/events", "/transcript", "/media"].iter().any(|end| path.ends_with(end));
     if takes_its_time {
         return endpoint.call(request).await.map(IntoResponse::into_response);

@@ -12,9 +12,11 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    authentication::ApiKey,
+    authentication::{ApiKey, Read},
+    content_disposition,
     document::Group,
     problem::{Failure, failure},
+    segments::{existing_version, find_job},
 };
 use crate::{app::App, clients::exports::Rendered};
 
@@ -72,7 +74,7 @@ impl TranscriptsApi {
     #[oai(path = "/v1/jobs/:id/transcript", method = "get", operation_id = "getTranscript")]
     async fn get(
         &self,
-        key: ApiKey,
+        key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
         /// How it is written.
@@ -81,15 +83,23 @@ impl TranscriptsApi {
         /// How lines end, for all formats but JSON.
         #[oai(default)]
         newline: Query<Newline>,
+        /// Which version of the transcript. Left out: the newest.
+        #[oai(validator(minimum(value = "1")))]
+        version: Query<Option<u32>>,
     ) -> Result<TranscriptResponse, Failure> {
         let line_ending = match newline.0 {
             Newline::Lf => LineEnding::Lf,
             Newline::Crlf => LineEnding::Crlf,
         };
+        // Asked here, so that a stranger hears the same whether the export service is there or not.
+        let job = find_job(&self.app, key.0, id.0.into()).await?;
+        if version.0.is_some() {
+            existing_version(&job, version.0)?;
+        }
         let rendered = self
             .app
             .exports
-            .render(key.0, id.0.into(), proto_format(format.0), line_ending)
+            .render(key.0, id.0.into(), proto_format(format.0), (line_ending, version.0))
             .await
             .map_err(|error| failure(error.kind(), "job_not_found", &error))?;
         Ok(answer(format.0, rendered))
@@ -110,7 +120,7 @@ pub(super) const fn proto_format(format: TranscriptFormat) -> Format {
 }
 
 fn answer(format: TranscriptFormat, rendered: Rendered) -> TranscriptResponse {
-    let disposition = content_disposition(&rendered.file_name);
+    let disposition = content_disposition::attachment(&rendered.file_name);
     let body = Binary(Body::from_bytes_stream(rendered.bytes));
     let content = match format {
         TranscriptFormat::Json => Content::Json(body),
@@ -119,33 +129,4 @@ fn answer(format: TranscriptFormat, rendered: Rendered) -> TranscriptResponse {
         TranscriptFormat::Txt => Content::Txt(body),
     };
     TranscriptResponse::Transcript(content, disposition)
-}
-
-/// RFC 6266: an ASCII name for old readers and the true one, percent-encoded, for the rest.
-fn content_disposition(file_name: &str) -> String {
-    let plain: String = file_name
-        .chars()
-        .map(|c| if c.is_ascii_graphic() && !"\"\\%;".contains(c) || c == ' ' { c } else { '_' })
-        .collect();
-    let encoded: String = file_name
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_cannot_break_out_of_its_header() {
-        assert_eq!(
-            content_disposition("entrevista\r\n\"año\".srt"),
-            "attachment; filename=\"entrevista___a_o_.srt\"; filename*=UTF-8''entrevista%0D%0A%22a%C3%B1o%22.srt"
-        );
-    }
 }

@@ -87,10 +87,12 @@ async fn delete_some(
     tx.commit().await?;
     for due in &all_due {
         report.add(kept, due);
-        let key = ObjectKey::Media { workspace, media: due.media };
-        if let Err(error) = blobs.delete(key).await {
-            tracing::warn!(%error, %key, "a recording that is kept no longer was left to the sweep");
-            report.failures.add_failure(&key.to_string(), &error);
+        // The outline of a recording tells of it too.
+        for key in [ObjectKey::Media { workspace, media: due.media }, ObjectKey::Peaks { workspace, job: due.job }] {
+            if let Err(error) = blobs.delete(key).await {
+                tracing::warn!(%error, %key, "a recording that is kept no longer was left to the sweep");
+                report.failures.add_failure(&key.to_string(), &error);
+            }
         }
     }
     Ok(true)

@@ -7,7 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use escriba_database::{Database, DatabaseError, api_keys, workspaces};
+use escriba_database::{
+    Database, DatabaseError,
+    api_keys::{self, NewKey},
+    workspaces,
+};
+use escriba_domain::Scopes;
 
 use super::authenticate_caller::new_key;
 
@@ -31,7 +36,15 @@ pub async fn run(db: &Database, file: &Path) -> Result<(), BootstrapError> {
         Some(workspace) => workspace,
         None => workspaces::create(&tx, "local").await?,
     };
-    api_keys::create(&tx, workspace, "local", &key.prefix, key.hash).await?;
+    let new = NewKey {
+        workspace,
+        name: "local",
+        prefix: &key.prefix,
+        secret_hash: key.hash,
+        scopes: Scopes::ALL,
+        expires_at: None,
+    };
+    api_keys::create(&tx, &new).await?;
     tx.commit().await?;
     // Written last and moved into place: a file that is there holds a key that works.
     let unfinished = file.with_extension("new");

@@ -16,6 +16,7 @@ use super::{
     App,
     end_job::{end_job, failure},
     hold::LEASE_TIME,
+    room::longest_audio,
 };
 
 /// What a recording counts in the sharing of a queue while nobody knows its length.
@@ -53,6 +54,8 @@ pub struct Grant {
     pub lease: u64,
     pub job: Job,
     pub chunk: Chunk,
+    /// The longest recording that its workspace may have transcribed.
+    pub max_audio_ms: Option<u64>,
 }
 
 pub async fn claim_chunk(app: &App, request: &ClaimRequest) -> Result<Claim, DatabaseError> {
@@ -125,7 +128,8 @@ async fn resume(app: &App, request: &ClaimRequest) -> Result<Claim, DatabaseErro
     let granted = match chunk.state {
         ChunkState::Running if is_its_own => {
             chunks::renew(&tx, chunk.id, LEASE_TIME).await?;
-            Grant { lease: chunk.lease, job, chunk }
+            let max_audio_ms = longest_audio(&tx, job.workspace).await?;
+            Grant { lease: chunk.lease, job, chunk, max_audio_ms }
         }
         // It was taken for dead, and nobody has taken its place. It is the same attempt.
         ChunkState::Queued if is_its_own => grant(&tx, job, chunk, &request.worker_id).await?,
@@ -144,5 +148,6 @@ async fn grant(tx: &Transaction, job: Job, chunk: Chunk, worker_id: &str) -> Res
         outbox::append(tx, event_message(&event, tx.now(), &trace_context::current())).await?;
     }
     tracing::info!(job = %job.id, chunk = %chunk.id, lease, worker = worker_id, "a chunk was claimed");
-    Ok(Grant { lease, job, chunk })
+    let max_audio_ms = longest_audio(tx, job.workspace).await?;
+    Ok(Grant { lease, job, chunk, max_audio_ms })
 }

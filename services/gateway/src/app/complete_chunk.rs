@@ -9,9 +9,10 @@ use escriba_domain::{ChunkKind, ChunkState, Language, Warning};
 use escriba_runtime::trace_context;
 
 use super::{
-    App,
+    App, bells,
     end_job::end_job,
     hold::{Claimed, Held, hold},
+    room::{longest_audio, too_long},
 };
 
 /// What a worker says at the end of a chunk.
@@ -49,10 +50,18 @@ pub async fn complete_chunk(app: &App, claimed: Claimed, end: ChunkEnd) -> Resul
         jobs::note_language(&tx, job.id, language).await?;
         job.spoken_language = Some(language);
     }
-    if chunks::count_unfinished(&tx, job.id).await? == 0 {
+    // A worker of the release before does not know of the limit.
+    let limit = longest_audio(&tx, job.workspace).await?.filter(|limit| end.audio_ms > *limit);
+    let is_refused = limit.filter(|_| chunk.kind == ChunkKind::Whole);
+    if let Some(limit_ms) = is_refused {
+        end_job(&tx, &job, &Ending::Failed(too_long(limit_ms)), &trace_context::current()).await?;
+    } else if chunks::count_unfinished(&tx, job.id).await? == 0 {
         end_job(&tx, &job, &Ending::Completed, &trace_context::current()).await?;
     }
     tx.commit().await?;
+    if is_refused.is_some() {
+        bells::silence(app, &job).await;
+    }
     if chunk.kind == ChunkKind::Part {
         let speech = ObjectKey::Windows { workspace: job.workspace, job: job.id, chunk: chunk.id };
         if let Err(error) = app.blobs.delete(speech).await {

@@ -35,7 +35,8 @@ pub async fn delete_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<
     tx.commit().await?;
     bells::silence(app, &job).await;
     let speech = parts.into_iter().map(|chunk| ObjectKey::Windows { workspace, job: id, chunk });
-    for key in speech.chain([ObjectKey::Media { workspace, media: job.media }]) {
+    let recording = [ObjectKey::Media { workspace, media: job.media }, ObjectKey::Peaks { workspace, job: id }];
+    for key in speech.chain(recording) {
         if let Err(error) = app.blobs.delete(key).await {
             tracing::warn!(%error, %key, "an object of a deleted job was left in storage");
         }

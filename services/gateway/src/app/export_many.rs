@@ -104,7 +104,7 @@ fn tolerate_deleted(error: RenderError) -> Result<(), ExportError> {
 }
 
 async fn render(app: &App, workspace: WorkspaceId, job: JobId, format: Format) -> Result<Rendered, RenderError> {
-    app.exports.render(workspace, job, format, LineEnding::Lf).await
+    app.exports.render(workspace, job, format, (LineEnding::Lf, None)).await
 }
 
 struct Packing<'a> {

@@ -7,7 +7,7 @@ use escriba_database::{
     DatabaseError, chunks,
     jobs::{self, Ending, Failure},
 };
-use escriba_domain::MAX_ATTEMPTS;
+use escriba_domain::{FailureCode, MAX_ATTEMPTS};
 use escriba_runtime::trace_context;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     end_job::end_job,
     hold::{Claimed, Held, hold},
     release_chunk::forget_time_left,
+    room::{longest_audio, too_long},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -37,11 +38,13 @@ pub async fn fail_chunk(app: &App, claimed: Claimed, failed: ChunkFailure) -> Re
     };
     jobs::add_processing(&tx, job.id, failed.processing_ms).await?;
     let again = failed.retryable && chunk.attempt < MAX_ATTEMPTS;
+    let limit =
+        longest_audio(&tx, job.workspace).await?.filter(|_| failed.failure.code == FailureCode::MediaTooLong.as_str());
     if again {
         chunks::delay(&tx, &chunk, chunk.attempt, pause_after(chunk.attempt, rand::random())).await?;
         forget_time_left(&tx, &job).await?;
     } else {
-        end_job(&tx, &job, &Ending::Failed(failed.failure), &trace_context::current()).await?;
+        end_job(&tx, &job, &Ending::Failed(limit.map_or(failed.failure, too_long)), &trace_context::current()).await?;
     }
     tx.commit().await?;
     if !again {

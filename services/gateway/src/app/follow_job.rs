@@ -10,10 +10,10 @@ use escriba_database::{
 };
 use escriba_domain::{ErrorKind, JobId, WorkspaceId};
 use escriba_events::{JobEvent, v1::JobProgress};
-use escriba_messaging::{EventAt, MessagingError};
+use escriba_messaging::{Entrance, EventAt, MessagingError};
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 
-use super::App;
+use super::{App, queue_moves::Moved};
 
 /// A job that was over before anybody listened says nothing new: its kept events come at once.
 const SILENCE_OF_ENDED: Duration = Duration::from_secs(2);
@@ -45,6 +45,10 @@ pub enum Happening {
     Event(EventAt),
     /// Said once and forgotten.
     Progress(JobProgress),
+    /// A waiting job has another place; said once and forgotten.
+    Moved(Moved),
+    /// Where a follower of a whole workspace came in.
+    Entered(Entrance),
 }
 
 /// Ends after the event that ended the job.

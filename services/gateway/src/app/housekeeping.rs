@@ -3,10 +3,11 @@
 
 use std::{error::Error, time::Duration};
 
+use escriba_database::idempotency;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, apply_retention::apply_retention, sweep_orphans::sweep_orphans};
+use super::{App, apply_retention::apply_retention, sweep_orphans::sweep_orphans, uploads};
 
 /// Early enough for a machine that is on for a short while only.
 const FIRST: Duration = Duration::from_mins(2);
@@ -87,6 +88,13 @@ async fn tidy(app: &App, orphan_age: Duration) {
             tracing::info!(jobs, recordings, failed = report.failures.count, "what was kept long enough is deleted");
         }
         Err(error) => tracing::warn!(%error, "what was kept long enough could not be deleted"),
+    }
+    match uploads::delete_expired(&app.db, &app.blobs).await {
+        Ok(deleted) => tracing::info!(deleted, "uploads that nobody went on with are deleted"),
+        Err(error) => tracing::warn!(%error, "uploads that nobody went on with could not be deleted"),
+    }
+    if let Err(error) = idempotency::forget_expired(&app.db).await {
+        tracing::warn!(%error, "old idempotency keys could not be forgotten");
     }
     match sweep_orphans(&app.db, &app.blobs, orphan_age, Mode::Apply).await {
         Ok(report) => {

@@ -2,6 +2,7 @@
 //! measure of themselves, never promised.
 
 mod estimate;
+mod places;
 
 use std::{
     sync::Arc,
@@ -19,6 +20,7 @@ use tokio::sync::Mutex;
 
 use super::App;
 use estimate::{Capacity, Waiting};
+pub use places::places_of_workspace;
 
 /// Many may ask about a queue of many; so much old is new enough for all of them…
 const FRESH: Duration = Duration::from_millis(500);

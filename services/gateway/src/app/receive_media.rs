@@ -5,17 +5,19 @@ use escriba_blobs::{BlobError, ObjectKey, Upload};
 use escriba_database::media::Media;
 use escriba_domain::{ErrorKind, MediaId, WorkspaceId};
 use futures_util::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
 
-use super::App;
+use super::{
+    App,
+    room::{RoomError, upload_limit},
+};
 
 const MAX_FILE_NAME_CHARS: usize = 255;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    #[error(
-        "The recording is larger than this server takes, which is {limit} bytes. Send a shorter one, or compress it."
-    )]
-    TooLarge { limit: u64 },
+    #[error(transparent)]
+    Room(#[from] RoomError),
     #[error("The upload broke off: {0}. Send it again.")]
     BrokenOff(String),
     #[error(transparent)]
@@ -25,7 +27,7 @@ pub enum ReceiveError {
 impl ReceiveError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::Room(error) => error.kind(),
             Self::BrokenOff(_) => ErrorKind::Invalid,
             Self::Storage(error) => error.kind(),
         }
@@ -40,9 +42,10 @@ pub async fn receive_media<E: std::fmt::Display>(
     content_type: Option<&str>,
     bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<Media, ReceiveError> {
+    let limit = upload_limit(app, workspace).await.map_err(RoomError::from)?;
     let id = MediaId::new();
     let mut upload = app.blobs.upload(ObjectKey::Media { workspace, media: id }).await?;
-    if let Err(error) = take_all(&mut upload, bytes, app.max_upload_bytes).await {
+    if let Err(error) = take_all(&mut upload, bytes, limit).await {
         upload.abort().await.ok();
         return Err(error);
     }
@@ -66,11 +69,29 @@ async fn take_all<E: std::fmt::Display>(
     while let Some(piece) = bytes.next().await {
         let piece = piece.map_err(|error| ReceiveError::BrokenOff(error.to_string()))?;
         if upload.bytes() + piece.len() as u64 > limit {
-            return Err(ReceiveError::TooLarge { limit });
+            return Err(RoomError::TooLarge { limit }.into());
         }
         upload.write(piece).await?;
     }
     Ok(())
+}
+
+/// Reads the bytes for their hash alone, and keeps none of them.
+pub async fn weigh_media<E: std::fmt::Display>(
+    app: &App,
+    mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<[u8; 32], ReceiveError> {
+    let limit = app.max_upload_bytes;
+    let (mut hash, mut read) = (Sha256::new(), 0);
+    while let Some(piece) = bytes.next().await {
+        let piece = piece.map_err(|error| ReceiveError::BrokenOff(error.to_string()))?;
+        read += piece.len() as u64;
+        if read > limit {
+            return Err(RoomError::TooLarge { limit }.into());
+        }
+        hash.update(&piece);
+    }
+    Ok(hash.finalize().into())
 }
 
 /// Forgets a recording that no job came to need.
@@ -82,7 +103,7 @@ pub async fn discard_media(app: &App, media: &Media) {
 }
 
 /// The last part of the sender's path, fit to be shown: no control characters, not endless, never empty.
-fn display_name(name: Option<&str>) -> String {
+pub(super) fn display_name(name: Option<&str>) -> String {
     let name = name.unwrap_or_default();
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last.chars().filter(|c| !c.is_control()).take(MAX_FILE_NAME_CHARS).collect();

@@ -1,11 +1,14 @@
 //! Runs a failed or canceled job again. What is transcribed is kept; the rest is queued anew.
 
-use escriba_database::{DatabaseError, chunks, jobs, outbox};
+use escriba_database::{DatabaseError, chunks, jobs, outbox, transcripts::FIRST_VERSION};
 use escriba_domain::{ErrorKind, JobId, JobState, WorkspaceId};
 use escriba_events::{QueuedMedia, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::{App, bells};
+use super::{
+    App, bells,
+    room::{RoomError, take_room},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
@@ -15,6 +18,12 @@ pub enum RetryError {
     NotOver(JobState),
     #[error("The recording has been deleted meanwhile, as this workspace asks for. Send it again.")]
     MediaGone,
+    #[error(
+        "The transcript has been edited, and a retry would mix it with what is recognised anew. Send the recording again."
+    )]
+    Edited,
+    #[error(transparent)]
+    Room(#[from] RoomError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -23,7 +32,8 @@ impl RetryError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
-            Self::NotOver(_) | Self::MediaGone => ErrorKind::Conflict,
+            Self::NotOver(_) | Self::MediaGone | Self::Edited => ErrorKind::Conflict,
+            Self::Room(error) => error.kind(),
             Self::Database(error) => error.kind(),
         }
     }
@@ -39,6 +49,10 @@ pub async fn retry_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<(
     if job.media_deleted_at.is_some() {
         return Err(RetryError::MediaGone);
     }
+    if job.transcript_version > FIRST_VERSION {
+        return Err(RetryError::Edited);
+    }
+    take_room(&tx, workspace).await?;
     let trace = trace_context::current();
     jobs::reopen(&tx, &job).await?;
     let media = QueuedMedia { id: job.media, file_name: job.file_name.clone(), bytes: job.media_bytes };

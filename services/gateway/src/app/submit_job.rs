@@ -1,6 +1,6 @@
 //! Accepts a job: its row, its chunk, its event and its work item commit together or not at all.
 
-use escriba_database::{DatabaseError, chunks, jobs, media, outbox};
+use escriba_database::{DatabaseError, Transaction, chunks, jobs, media, outbox};
 use escriba_domain::{
     ErrorKind, JobId, JobOptions, LabelError, Labels, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName,
     hint_chars,
@@ -8,18 +8,33 @@ use escriba_domain::{
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
 
-use super::{App, bells};
+use super::{
+    App,
+    answer_once::{Answer, Once, OnceError},
+    bells,
+    room::{RoomError, take_room},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     #[error("The model `{asked}` is not offered here. Ask for one of: {offered}.")]
-    ModelNotOffered { asked: ModelName, offered: String },
+    ModelNotOffered {
+        asked: ModelName,
+        offered: String,
+    },
     #[error("The prompt has {chars} characters; at most {MAX_PROMPT_CHARS} are taken.")]
-    PromptTooLong { chars: usize },
+    PromptTooLong {
+        chars: usize,
+    },
     #[error("The prompt and the hotwords have {chars} characters together; at most {MAX_PROMPT_CHARS} are taken.")]
-    HintsTooLong { chars: usize },
+    HintsTooLong {
+        chars: usize,
+    },
     #[error("The hotword `{word}` has {chars} characters; at most {MAX_HOTWORD_CHARS} are taken.")]
-    HotwordTooLong { word: String, chars: usize },
+    HotwordTooLong {
+        word: String,
+        chars: usize,
+    },
     #[error("The model `{0}` knows English alone. Leave the language out, ask for `en`, or use a multilingual model.")]
     EnglishOnly(ModelName),
     #[error(
@@ -32,6 +47,9 @@ pub enum SubmitError {
     LanguageFixedAndChanging,
     #[error(transparent)]
     Labels(#[from] LabelError),
+    Once(#[from] OnceError),
+    #[error(transparent)]
+    Room(#[from] RoomError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -47,9 +65,40 @@ impl SubmitError {
             | Self::LanguageGivenAndOpen
             | Self::LanguageFixedAndChanging
             | Self::Labels(_) => ErrorKind::Invalid,
+            Self::Once(error) => error.kind(),
+            Self::Room(error) => error.kind(),
             Self::Database(error) => error.kind(),
         }
     }
+
+    /// What programs know it by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Room(error) => error.code(),
+            Self::Labels(error) => error.code(),
+            _ => "option_invalid",
+        }
+    }
+}
+
+/// What a job is to do, and what is written on it.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub options: JobOptions,
+    pub labels: Labels,
+}
+
+impl Submission {
+    /// Nothing is written on it.
+    pub fn unlabelled(options: JobOptions) -> Self {
+        Self { options, labels: Labels::default() }
+    }
+}
+
+/// Says what is wrong with what is asked for, before any byte of the recording is taken where that comes first.
+pub fn check_submission(app: &App, submission: &Submission) -> Result<(), SubmitError> {
+    submission.labels.check()?;
+    check_options(app, &submission.options)
 }
 
 /// Says what is wrong with the options, before any byte of the recording is taken where they come first.
@@ -91,15 +140,32 @@ fn check_languages(options: &JobOptions) -> Result<(), SubmitError> {
     Ok(())
 }
 
-/// Queues the transcription of a stored recording.
+/// Queues the transcription of a stored recording. The answer that tells of the job is committed with it.
 pub async fn submit_job(
     app: &App,
     recording: media::Media,
-    options: JobOptions,
-    labels: Labels,
-) -> Result<JobId, SubmitError> {
-    check_options(app, &options)?;
-    labels.check()?;
+    submission: Submission,
+    once: &Once,
+    answer: impl FnOnce(jobs::Job) -> Answer,
+) -> Result<Answer, SubmitError> {
+    let tx = app.db.begin().await?;
+    let job = insert_job(app, &tx, recording, submission).await?;
+    let answer = answer(job.clone());
+    once.keep(&tx, &answer).await?;
+    tx.commit().await?;
+    note_accepted(&job);
+    Ok(answer)
+}
+
+/// The part of it that happens in a transaction.
+pub(super) async fn insert_job(
+    app: &App,
+    tx: &Transaction,
+    recording: media::Media,
+    submission: Submission,
+) -> Result<jobs::Job, SubmitError> {
+    check_submission(app, &submission)?;
+    let Submission { options, labels } = submission;
     let trace = trace_context::current();
     let job = jobs::NewJob {
         id: JobId::new(),
@@ -109,14 +175,14 @@ pub async fn submit_job(
         labels,
         trace: trace.clone(),
     };
-    let tx = app.db.begin().await?;
-    media::insert(&tx, &recording).await?;
-    jobs::insert(&tx, &job).await?;
-    let chunk_id = chunks::insert_whole(&tx, &job).await?;
+    take_room(tx, job.workspace).await?;
+    media::insert(tx, &recording).await?;
+    jobs::insert(tx, &job).await?;
+    let chunk_id = chunks::insert_whole(tx, &job).await?;
 
     let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
     let event = job_queued(job.workspace, job.id, queued, &job.options, 1);
-    outbox::append(&tx, event_message(&event, tx.now(), &trace)).await?;
+    outbox::append(tx, event_message(&event, tx.now(), &trace)).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
         job_id: job.id,
@@ -125,9 +191,13 @@ pub async fn submit_job(
         model: job.options.model,
         ring: 1,
     };
-    bells::ring(&tx, &item, &trace).await?;
-    tx.commit().await?;
-    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = recording.size_bytes, "accepted a job");
-    metrics::counter!("escriba_jobs_accepted_total", "lane" => item.lane.as_str()).increment(1);
-    Ok(job.id)
+    bells::ring(tx, &item, &trace).await?;
+    let inserted = jobs::lock(tx, job.id).await?;
+    inserted.ok_or_else(|| DatabaseError::Corrupt { what: "new job", value: job.id.to_string() }.into())
+}
+
+/// The job is committed.
+pub(super) fn note_accepted(job: &jobs::Job) {
+    tracing::info!(job = %job.id, workspace = %job.workspace, bytes = job.media_bytes, "accepted a job");
+    metrics::counter!("escriba_jobs_accepted_total", "lane" => job.options.lane.as_str()).increment(1);
 }

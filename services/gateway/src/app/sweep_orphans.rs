@@ -1,5 +1,6 @@
-//! Deletes from storage what no row needs: recordings without a row, the speech of chunks that are completed or gone,
-//! unfinished uploads, empty folders. Storage is looked at first and the rows after it, and only what is old is judged,
+//! Deletes from storage what no row needs: recordings without a row, their outlines, the speech of chunks that are
+//! completed or gone, parts of uploads that are finished or gone, unfinished uploads, empty folders. Storage is looked at
+//! first and the rows after it, and only what is old is judged,
 //! since an object is there before its row is. Two sweeps at once are harmless.
 //!
 //! What is not ours is left alone. So are objects of workspaces that this database does not know: a gateway that was
@@ -152,18 +153,24 @@ impl Sweep<'_> {
     }
 
     async fn needed(&self, objects: &[(ObjectKey, u64)]) -> Result<HashSet<ObjectKey>, DatabaseError> {
-        let (mut media, mut chunks) = (Vec::new(), Vec::new());
+        let (mut media, mut chunks, mut jobs, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (key, _) in objects {
             match *key {
                 ObjectKey::Media { media: id, .. } => media.push(id),
                 ObjectKey::Windows { chunk, .. } => chunks.push(chunk),
+                ObjectKey::Part { part, .. } => parts.push(part),
+                ObjectKey::Peaks { job, .. } => jobs.push(job),
             }
         }
         let media = retention::needed_media(self.db, &media).await?;
         let chunks = retention::unfinished_chunks(self.db, &chunks).await?;
+        let jobs = retention::jobs_with_media(self.db, &jobs).await?;
+        let parts = retention::needed_parts(self.db, &parts).await?;
         let needed = objects.iter().map(|(key, _)| *key).filter(|key| match *key {
             ObjectKey::Media { workspace, media: id } => media.contains(&(workspace, id)),
             ObjectKey::Windows { job, chunk, .. } => chunks.contains(&(job, chunk)),
+            ObjectKey::Part { workspace, upload, part } => parts.contains(&(workspace, upload, part)),
+            ObjectKey::Peaks { workspace, job } => jobs.contains(&(workspace, job)),
         });
         Ok(needed.collect())
     }

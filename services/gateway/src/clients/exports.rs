@@ -59,13 +59,14 @@ impl Exports {
         workspace: WorkspaceId,
         job: JobId,
         format: v1::Format,
-        line_ending: v1::LineEnding,
+        (line_ending, version): (v1::LineEnding, Option<u32>),
     ) -> Result<Rendered, RenderError> {
         let mut request = Request::new(v1::RenderRequest {
             workspace_id: workspace.to_string(),
             job_id: job.to_string(),
             format: format.into(),
             line_ending: line_ending.into(),
+            version: version.unwrap_or_default(),
         });
         trace_context::inject(request.metadata_mut());
         let translate = |status: Status| match status.code() {

@@ -43,6 +43,7 @@ pub(super) fn proceed(grant: &Grant) -> Directive {
             audio_track: options.audio_track.as_ref().map(ToString::to_string).unwrap_or_default(),
             word_timestamps: options.word_timestamps,
             given_language: options.language.map(code).unwrap_or_default(),
+            max_audio_ms: grant.max_audio_ms.unwrap_or_default(),
         }),
         resume_ms: chunk.through_ms,
         next_index: chunk.segment_count,

@@ -46,7 +46,7 @@ async fn a_workspace_is_listed_and_told_how_long_to_keep_things() {
         let lines: Vec<&str> = listed.lines().collect();
         assert_eq!(lines.len(), 2, "{listed}");
         assert!(lines[0].starts_with("ID ") && lines[1].starts_with(&gateway.workspace.to_string()), "{listed}");
-        assert!(lines[1].contains("  local  ") && lines[1].ends_with("for ever"), "{listed}");
+        assert!(lines[1].contains("  local  ") && lines[1].ends_with("  none"), "{listed}");
 
         let changed = command(&["workspace", "local", "--keep-media-days", "30", "--json"], &database);
         let changed = json_of(&changed);
@@ -59,6 +59,26 @@ async fn a_workspace_is_listed_and_told_how_long_to_keep_things() {
         let found = &all.as_array().unwrap()[0];
         assert_eq!((&found["id"], &found["name"]), (&json!(id), &json!("local")));
         assert_eq!((&found["keep_media_days"], &found["keep_transcripts_days"]), (&Value::Null, &json!(365)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspaces_limits_are_set_one_by_one_and_taken_away_again() {
+    on_each_engine(async |gateway| {
+        let change = |limits: &[&str]| json_of(&run(gateway, &[&["workspace", "local", "--json"], limits].concat()));
+        let changed = change(&["--max-upload-bytes=5000000", "--max-audio-minutes=90"]);
+        assert_eq!((&changed["max_upload_bytes"], &changed["max_audio_minutes"]), (&json!(5_000_000), &json!(90)));
+        assert_eq!((&changed["max_unfinished_jobs"], &changed["requests_per_minute"]), (&Value::Null, &Value::Null));
+        let changed = change(&["--max-unfinished-jobs=3", "--requests-per-minute=600", "--max-upload-bytes=unlimited"]);
+        assert_eq!((&changed["max_upload_bytes"], &changed["max_audio_minutes"]), (&Value::Null, &json!(90)));
+        assert_eq!((&changed["max_unfinished_jobs"], &changed["requests_per_minute"]), (&json!(3), &json!(600)));
+        let told = succeeded(&run(gateway, &["workspaces"]));
+        assert!(told.ends_with("90 min a recording, 3 unfinished jobs, 600 requests/min\n"), "{told}");
+        let seen: Value = gateway.get("/v1/capabilities").await.json().await.unwrap();
+        assert_eq!(seen["limits"]["max_duration"], 5_400.0);
+        let wrong = refusal(&run(gateway, &["workspace", "local", "--max-unfinished-jobs=0"]));
+        assert!(wrong.contains("use a whole number from 1, or `unlimited`"), "{wrong}");
     })
     .await;
 }

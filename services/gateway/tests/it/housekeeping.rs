@@ -89,12 +89,14 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
             recording_of(gateway, &done_item).await,
             recording_of(gateway, &waiting).await,
             put(gateway, windows(&waiting)).await,
+            put(gateway, ObjectKey::Peaks { workspace, job: done_item.job_id }).await,
         ];
         let orphans = [
             put(gateway, windows(&done_item)).await,
             put(gateway, ObjectKey::Media { workspace, media: MediaId::new() }).await,
             put(gateway, ObjectKey::Windows { workspace, job: waiting.job_id, chunk: ChunkId::new() }).await,
             put(gateway, ObjectKey::Windows { workspace, job: JobId::new(), chunk: waiting.chunk_id }).await,
+            put(gateway, ObjectKey::Peaks { workspace, job: JobId::new() }).await,
         ];
         let stranger = WorkspaceId::new();
         let foreign = put(gateway, ObjectKey::Media { workspace: stranger, media: MediaId::new() }).await;
@@ -105,10 +107,10 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
         let young = put(gateway, ObjectKey::Media { workspace, media: MediaId::new() }).await;
 
         let dry = sweep(gateway, Mode::DryRun).await;
-        assert_eq!((dry.orphans, dry.unfinished_uploads), (tally(4, 20), tally(1, 3)));
-        assert_eq!((dry.kept.count, dry.foreign), (4, tally(1, 5)));
+        assert_eq!((dry.orphans, dry.unfinished_uploads), (tally(5, 25), tally(1, 3)));
+        assert_eq!((dry.kept.count, dry.foreign), (5, tally(1, 5)));
         assert_eq!(dry.unknown, Named { count: 1, names: vec!["lost+found".to_owned()] });
-        assert_eq!(gateway.stored_files(), 10, "a dry run deletes nothing");
+        assert_eq!(gateway.stored_files(), 12, "a dry run deletes nothing");
 
         assert_eq!(sweep(gateway, Mode::Apply).await, dry);
         for key in needed.iter().chain([&foreign, &young]) {
@@ -117,7 +119,7 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
         for key in orphans {
             assert!(!file(gateway, key).exists(), "{key} is an orphan");
         }
-        assert_eq!(gateway.stored_files(), 5);
+        assert_eq!(gateway.stored_files(), 6);
         let again = sweep(gateway, Mode::Apply).await;
         assert_eq!(
             (again.orphans, again.unfinished_uploads, again.failures),

@@ -21,7 +21,12 @@ fn of_part(position: u32, index: u32) -> Segment {
 }
 
 /// Plans so many parts, with the speech of each in storage, and takes their bells off the queue.
-async fn plan_parts(gateway: &mut Gateway, planner: &mut Worker, item: &WorkItem, count: u32) -> Vec<WorkItem> {
+pub(crate) async fn plan_parts(
+    gateway: &mut Gateway,
+    planner: &mut Worker,
+    item: &WorkItem,
+    count: u32,
+) -> Vec<WorkItem> {
     let store = BlobStore::open(&format!("file://{}", gateway.folder().join("media-store").display())).unwrap();
     let mut bells = Vec::new();
     for position in 1..=count {

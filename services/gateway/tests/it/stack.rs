@@ -58,6 +58,9 @@ struct Process {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
+/// A second gateway, for tests of what both know.
+pub(crate) struct Beside(Process);
+
 /// Takes every work item off the queue and hands it to the test.
 struct Doorbells(mpsc::UnboundedSender<WorkItem>);
 
@@ -111,6 +114,11 @@ impl Gateway {
     pub(crate) async fn restart(&mut self) {
         self.process.stop().await;
         self.process = Process::start(&self.database.url, &self.nats.url(), self.folder.path()).await;
+    }
+
+    /// Another gateway over the same database, storage and NATS.
+    pub(crate) async fn beside(&self) -> Beside {
+        Beside(Process::start(&self.database.url, &self.nats.url(), self.folder.path()).await)
     }
 
     /// Nothing waits to be published, no work item is left that the test did not expect, and the gateway stops.
@@ -285,6 +293,18 @@ impl Gateway {
     }
 }
 
+impl Beside {
+    /// How it answers a caller with this key.
+    pub(crate) async fn status(&self, key: &str, path: &str) -> u16 {
+        let url = format!("http://127.0.0.1:{}{path}", self.0.http_port);
+        Client::new().get(url).bearer_auth(key).send().await.unwrap().status().as_u16()
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.0.stop().await;
+    }
+}
+
 impl Process {
     async fn start(database_url: &str, nats_url: &str, folder: &Path) -> Self {
         for _ in 0..TRIES {
@@ -314,6 +334,7 @@ impl Process {
             "--model=base",
             "--more-models=tiny.en",
             &format!("--max-upload-bytes={MAX_UPLOAD_BYTES}"),
+            "--import-allow=127.0.0.2/32",
             &format!("--bootstrap-key-file={}", folder.join("api-key").display()),
         ]);
         let shutdown = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use escriba_domain::{ChunkId, JobId, MediaId, ParseIdError, WorkspaceId};
+use escriba_domain::{ChunkId, JobId, MediaId, ParseIdError, PartId, UploadId, WorkspaceId};
 
 /// Names one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,10 +11,14 @@ pub enum ObjectKey {
     Media { workspace: WorkspaceId, media: MediaId },
     /// The speech of a planned chunk of a long recording.
     Windows { workspace: WorkspaceId, job: JobId, chunk: ChunkId },
+    /// Some of the bytes of an upload that takes several requests.
+    Part { workspace: WorkspaceId, upload: UploadId, part: PartId },
+    /// The outline of a job's recording.
+    Peaks { workspace: WorkspaceId, job: JobId },
 }
 
 /// The folders that hold everything of ours.
-pub(crate) const FOLDERS: [&str; 2] = ["media", "windows"];
+pub(crate) const FOLDERS: [&str; 4] = ["media", "windows", "uploads", "peaks"];
 
 /// Whether a folder of this path is one that keys make.
 pub(crate) fn is_folder_of_keys(path: &str) -> bool {
@@ -23,6 +27,9 @@ pub(crate) fn is_folder_of_keys(path: &str) -> bool {
         [folder] => FOLDERS.contains(folder),
         [folder, workspace] => FOLDERS.contains(folder) && workspace.parse::<WorkspaceId>().is_ok(),
         ["windows", workspace, job] => workspace.parse::<WorkspaceId>().is_ok() && job.parse::<JobId>().is_ok(),
+        ["uploads", workspace, upload] => {
+            workspace.parse::<WorkspaceId>().is_ok() && upload.parse::<UploadId>().is_ok()
+        }
         _ => false,
     }
 }
@@ -31,7 +38,10 @@ impl ObjectKey {
     /// Whose object it is.
     pub const fn workspace(self) -> WorkspaceId {
         match self {
-            Self::Media { workspace, .. } | Self::Windows { workspace, .. } => workspace,
+            Self::Media { workspace, .. }
+            | Self::Windows { workspace, .. }
+            | Self::Part { workspace, .. }
+            | Self::Peaks { workspace, .. } => workspace,
         }
     }
 }
@@ -50,6 +60,8 @@ impl fmt::Display for ObjectKey {
         match self {
             Self::Media { workspace, media } => write!(f, "media/{workspace}/{media}"),
             Self::Windows { workspace, job, chunk } => write!(f, "windows/{workspace}/{job}/{chunk}"),
+            Self::Part { workspace, upload, part } => write!(f, "uploads/{workspace}/{upload}/{part}"),
+            Self::Peaks { workspace, job } => write!(f, "peaks/{workspace}/{job}"),
         }
     }
 }
@@ -64,6 +76,10 @@ impl FromStr for ObjectKey {
             ["windows", workspace, job, chunk] => {
                 Self::Windows { workspace: workspace.parse()?, job: job.parse()?, chunk: chunk.parse()? }
             }
+            ["uploads", workspace, upload, part] => {
+                Self::Part { workspace: workspace.parse()?, upload: upload.parse()?, part: part.parse()? }
+            }
+            ["peaks", workspace, job] => Self::Peaks { workspace: workspace.parse()?, job: job.parse()? },
             _ => return Err(ParseKeyError::Shape(text.to_owned())),
         };
         // An id can be written in several ways, and only one of them is the object's path.
@@ -81,6 +97,8 @@ mod tests {
         let keys = [
             ObjectKey::Media { workspace, media: MediaId::new() },
             ObjectKey::Windows { workspace, job: JobId::new(), chunk: ChunkId::new() },
+            ObjectKey::Part { workspace, upload: UploadId::new(), part: PartId::new() },
+            ObjectKey::Peaks { workspace, job: JobId::new() },
         ];
         for key in keys {
             assert_eq!(key.to_string().parse::<ObjectKey>().unwrap(), key);
@@ -98,6 +116,8 @@ mod tests {
         assert_eq!(media.to_string(), format!("media/{text}/{text}"));
         let windows = ObjectKey::Windows { workspace, job: text.parse().unwrap(), chunk: text.parse().unwrap() };
         assert_eq!(windows.to_string(), format!("windows/{text}/{text}/{text}"));
+        let part = ObjectKey::Part { workspace, upload: text.parse().unwrap(), part: text.parse().unwrap() };
+        assert_eq!(part.to_string(), format!("uploads/{text}/{text}/{text}"));
     }
 
     #[test]
@@ -111,9 +131,15 @@ mod tests {
     #[test]
     fn folders_of_keys_are_known_by_their_shape() {
         let id = WorkspaceId::new();
-        for path in
-            ["media", "windows", &format!("media/{id}"), &format!("windows/{id}"), &format!("windows/{id}/{id}")]
-        {
+        for path in [
+            "media",
+            "windows",
+            "uploads",
+            &format!("media/{id}"),
+            &format!("windows/{id}"),
+            &format!("windows/{id}/{id}"),
+            &format!("uploads/{id}/{id}"),
+        ] {
             assert!(is_folder_of_keys(path), "{path}");
         }
         for path in ["lost+found", "media/backup", &format!("media/{id}/{id}"), ""] {

@@ -1,13 +1,15 @@
 //! The store behind a URL.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::Range, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{
     Stream, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, path::Path};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::{
@@ -50,12 +52,30 @@ impl BlobStore {
         Ok(Upload::new(parts, file))
     }
 
+    /// Stores an object that lies in memory. It appears whole, and stays when the power goes.
+    pub async fn put(&self, key: ObjectKey, pieces: Vec<Bytes>) -> Result<(), BlobError> {
+        self.store.put(&path(key), pieces.into_iter().collect()).await?;
+        Ok(())
+    }
+
     /// The object's bytes, piece by piece.
     pub async fn get(
         &self,
         key: ObjectKey,
     ) -> Result<impl Stream<Item = Result<Bytes, BlobError>> + Send + use<>, BlobError> {
         let found = self.store.get(&path(key)).await?;
+        Ok(found.into_stream().map_err(BlobError::from))
+    }
+
+    /// Some of the object's bytes, piece by piece. The range holds at least one byte, and ends where the object does at
+    /// the latest.
+    pub async fn get_range(
+        &self,
+        key: ObjectKey,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes, BlobError>> + Send + use<>, BlobError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.store.get_opts(&path(key), options).await?;
         Ok(found.into_stream().map_err(BlobError::from))
     }
 

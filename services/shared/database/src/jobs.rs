@@ -3,12 +3,13 @@
 mod change;
 mod list;
 mod row;
+mod same;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use escriba_domain::{JobId, JobOptions, JobState, Labels, Language, MediaId, Statistics, Warning, WorkspaceId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 pub use change::{
     Ending, Progress, add_processed, add_processing, add_statistics, delete, finish, insert, note_decoded,
@@ -16,6 +17,7 @@ pub use change::{
 };
 pub use list::{Filter, Order, Place, SortKey, count, find_all, list, list_ids};
 pub(crate) use row::{json, word};
+pub use same::{find_same, note_fingerprint};
 
 use crate::{
     Database, DatabaseError, Transaction,
@@ -105,6 +107,23 @@ pub async fn usual_length(db: &Database, workspace: WorkspaceId) -> Result<Optio
         .await?;
     let known: Vec<u64> = lengths.into_iter().flatten().map(i64::cast_unsigned).collect();
     Ok((!known.is_empty()).then(|| known.iter().sum::<u64>() / known.len() as u64))
+}
+
+/// How many of the workspace's jobs wait or run.
+pub async fn count_unfinished(db: &Database, workspace: WorkspaceId) -> Result<u64, DatabaseError> {
+    Ok(unfinished(workspace).count(&db.connection).await?)
+}
+
+/// The same within a transaction.
+pub async fn count_unfinished_in(tx: &Transaction, workspace: WorkspaceId) -> Result<u64, DatabaseError> {
+    Ok(unfinished(workspace).count(&tx.inner).await?)
+}
+
+fn unfinished(workspace: WorkspaceId) -> Select<job::Entity> {
+    let states = JobState::ALL.iter().filter(|state| !state.is_terminal()).map(|state| state.as_str());
+    job::Entity::find()
+        .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
+        .filter(job::Column::State.is_in(states))
 }
 
 /// The job of this id, whoever's it is, kept from changing until the transaction ends.

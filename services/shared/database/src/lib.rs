@@ -10,14 +10,17 @@ mod clock;
 mod connection;
 mod entity;
 mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod leases;
+pub mod limits;
 pub mod media;
 pub mod outbox;
 pub mod queues;
 pub mod retention;
 pub mod search;
 pub mod transcripts;
+pub mod uploads;
 pub mod workspaces;
 
 pub use connection::{Database, Transaction, within_reason};

@@ -1,13 +1,17 @@
 //! Uploaded recordings: what is known of their bytes.
 
-use escriba_domain::{MediaId, WorkspaceId};
+use chrono::{DateTime, Utc};
+use escriba_domain::{JobId, MediaId, WorkspaceId};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, QueryFilter,
 };
 
-use crate::{DatabaseError, Transaction, entity::media};
+use crate::{
+    Database, DatabaseError, Transaction,
+    entity::{job, media},
+};
 
 /// An upload that is whole in object storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,31 @@ pub async fn insert(tx: &Transaction, media: &Media) -> Result<(), DatabaseError
     };
     media::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
+}
+
+/// The recording of the workspace's job, and when it was deleted if it was.
+pub async fn of_job(
+    db: &Database,
+    workspace: WorkspaceId,
+    id: JobId,
+) -> Result<Option<(Media, Option<DateTime<Utc>>)>, DatabaseError> {
+    let found = job::Entity::find_by_id(id.as_uuid())
+        .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
+        .find_also_related(media::Entity)
+        .one(&db.connection)
+        .await?;
+    let Some((job, row)) = found else { return Ok(None) };
+    let row = row.ok_or_else(|| DatabaseError::corrupt("job without media", &job.id))?;
+    let sha256 = row.sha256.as_slice().try_into().map_err(|_| DatabaseError::corrupt("hash", &row.sha256.len()))?;
+    let media = Media {
+        id: row.id.into(),
+        workspace: row.workspace_id.into(),
+        file_name: row.file_name,
+        content_type: row.content_type,
+        size_bytes: row.size_bytes.cast_unsigned(),
+        sha256,
+    };
+    Ok(Some((media, row.deleted_at)))
 }
 
 /// Notes that the recordings are deleted now. Their jobs stay; nobody may fetch the objects any more.

@@ -5,6 +5,7 @@
 //! Source: start-time fair queueing (Goyal, Vin, Cheng 1996), with the least served share as the virtual time.
 
 mod depth;
+mod front;
 
 use escriba_domain::{ChunkId, ChunkState, JobId, Lane, ModelName, WorkspaceId};
 use sea_orm::{
@@ -15,6 +16,7 @@ use sea_orm::{
 };
 
 pub use depth::{QueueDepth, Rank, depths, rank};
+pub use front::{FrontJob, front};
 
 use crate::{
     Database, DatabaseError, Transaction,

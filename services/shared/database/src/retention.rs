@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use escriba_domain::{ChunkId, ChunkState, JobId, JobState, MediaId, WorkspaceId};
+use escriba_domain::{ChunkId, ChunkState, JobId, JobState, MediaId, PartId, UploadId, WorkspaceId};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     RelationTrait, Select,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Database, DatabaseError, Transaction, clock,
-    entity::{chunk, job, media, workspace},
+    entity::{chunk, job, media, upload, upload_part, workspace},
     workspaces::{self, Workspace},
 };
 
@@ -133,6 +133,21 @@ pub async fn needed_media(db: &Database, these: &[MediaId]) -> Result<HashSet<(W
     Ok(rows.into_iter().map(|(workspace, media)| (workspace.into(), media.into())).collect())
 }
 
+/// Those of the jobs that are there with their recordings, each with its workspace.
+pub async fn jobs_with_media(db: &Database, these: &[JobId]) -> Result<HashSet<(WorkspaceId, JobId)>, DatabaseError> {
+    let rows: Vec<(Uuid, Uuid)> = job::Entity::find()
+        .select_only()
+        .column(job::Column::WorkspaceId)
+        .column(job::Column::Id)
+        .join(JoinType::InnerJoin, job::Relation::Media.def())
+        .filter(job::Column::Id.is_in(these.iter().map(|id| id.as_uuid())))
+        .filter(media::Column::DeletedAt.is_null())
+        .into_tuple()
+        .all(&db.connection)
+        .await?;
+    Ok(rows.into_iter().map(|(workspace, job)| (workspace.into(), job.into())).collect())
+}
+
 /// Those of the chunks that are there and not completed, each with its job: a failed or canceled one may be tried
 /// again.
 pub async fn unfinished_chunks(db: &Database, these: &[ChunkId]) -> Result<HashSet<(JobId, ChunkId)>, DatabaseError> {
@@ -146,4 +161,22 @@ pub async fn unfinished_chunks(db: &Database, these: &[ChunkId]) -> Result<HashS
         .all(&db.connection)
         .await?;
     Ok(rows.into_iter().map(|(job, chunk)| (job.into(), chunk.into())).collect())
+}
+
+/// Those of the parts that a row needs, each with its upload and its workspace.
+pub async fn needed_parts(
+    db: &Database,
+    these: &[PartId],
+) -> Result<HashSet<(WorkspaceId, UploadId, PartId)>, DatabaseError> {
+    let rows: Vec<(Uuid, Uuid, Uuid)> = upload_part::Entity::find()
+        .select_only()
+        .column(upload::Column::WorkspaceId)
+        .column(upload_part::Column::UploadId)
+        .column(upload_part::Column::Id)
+        .join(JoinType::InnerJoin, upload_part::Relation::Upload.def())
+        .filter(upload_part::Column::Id.is_in(these.iter().map(|id| id.as_uuid())))
+        .into_tuple()
+        .all(&db.connection)
+        .await?;
+    Ok(rows.into_iter().map(|(workspace, upload, part)| (workspace.into(), upload.into(), part.into())).collect())
 }

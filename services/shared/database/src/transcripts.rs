@@ -1,20 +1,40 @@
-//! Segments: written once each, read back in the order of the recording.
+//! Segments: written once each, read back in the order of the recording, in any version of the transcript.
+//!
+//! A segment's row stands from one version up to another. What was recognised is the first version and is never changed;
+//! an edit closes rows and writes others beside them, so that each version is read by one query.
+
+mod edit;
+mod history;
+mod row;
 
 use async_stream::try_stream;
-use escriba_domain::{ChunkId, ChunkKind, ChunkState, JobId, Segment, Transcript, WorkspaceId};
-use futures_util::Stream;
+use escriba_domain::{ChunkId, ChunkKind, ChunkState, JobId, Segment, SegmentId, Transcript, WorkspaceId};
+use futures_util::{Stream, TryStreamExt};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
 };
+
+pub use edit::{Key, Stored, load, replace};
+pub use history::{Version, add_version, versions};
 
 use crate::{
     Database, DatabaseError, Transaction,
-    entity::{chunk, segment},
-    jobs::{self, json, word},
+    entity::{chunk, job, segment},
+    jobs,
 };
+pub use row::Place;
+use row::{after, in_version, read};
 
 const PAGE: u64 = 500;
+/// As it was recognised.
+pub const FIRST_VERSION: u32 = 1;
+
+/// A segment and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identified {
+    pub id: SegmentId,
+    pub segment: Segment,
+}
 
 /// Writes segments. One that is there already stays as it is.
 pub async fn insert(tx: &Transaction, job: JobId, chunk: ChunkId, segments: &[Segment]) -> Result<(), DatabaseError> {
@@ -24,15 +44,7 @@ pub async fn insert(tx: &Transaction, job: JobId, chunk: ChunkId, segments: &[Se
     let rows = segments.iter().map(|segment| segment::ActiveModel {
         chunk_id: Set(chunk.as_uuid()),
         position: Set(segment.index.cast_signed()),
-        job_id: Set(job.as_uuid()),
-        start_ms: Set(segment.start_ms.cast_signed()),
-        end_ms: Set(segment.end_ms.cast_signed()),
-        text: Set(segment.text.clone()),
-        language: Set(segment.language.map(|language| language.to_string())),
-        channel: Set(segment.channel.map(u16::cast_signed)),
-        avg_logprob: Set(segment.avg_logprob),
-        no_speech_prob: Set(segment.no_speech_prob),
-        words: Set(serde_json::json!(segment.words)),
+        ..row::to_row(job, segment)
     });
     let on_conflict =
         OnConflict::columns([segment::Column::ChunkId, segment::Column::Position]).do_nothing().to_owned();
@@ -54,25 +66,101 @@ pub async fn find(db: &Database, workspace: WorkspaceId, id: JobId) -> Result<Op
     }))
 }
 
-/// The job's segments, chunk by chunk, read in pages. While parts of it are still transcribed, they are read up to the
-/// end of the first that is not done, so that the transcript grows at its end alone.
+/// The segments of the newest version.
 pub fn segments(db: &Database, job: JobId) -> impl Stream<Item = Result<Segment, DatabaseError>> + Send + use<> {
     let db = db.clone();
     try_stream! {
-        let through = first_unfinished_part(&db, job).await?;
-        let mut after: Option<(i32, i32)> = None;
+        let version = newest_version(&db, job).await?;
+        for await segment in segments_of(&db, job, version) {
+            yield segment?.segment;
+        }
+    }
+}
+
+/// The segments of a version, read in pages. The first version is in the order of its chunks; while parts of the job are
+/// still transcribed, it is read up to the end of the first that is not done, so that it grows at its end alone. Others
+/// are in the order of time.
+pub fn segments_of(
+    db: &Database,
+    job: JobId,
+    version: u32,
+) -> impl Stream<Item = Result<Identified, DatabaseError>> + Send + use<> {
+    walk(db, job, version, None).map_ok(|(_, segment)| segment)
+}
+
+/// What was recognised from a place on, each segment with its own: whoever has read that far misses nothing.
+pub fn segments_after(
+    db: &Database,
+    job: JobId,
+    after: Option<Place>,
+) -> impl Stream<Item = Result<(Place, Segment), DatabaseError>> + Send + use<> {
+    walk(db, job, FIRST_VERSION, after).map_ok(|(place, found)| (place, found.segment))
+}
+
+fn walk(
+    db: &Database,
+    job: JobId,
+    version: u32,
+    mut last: Option<Place>,
+) -> impl Stream<Item = Result<(Place, Identified), DatabaseError>> + Send + use<> {
+    let db = db.clone();
+    try_stream! {
+        let through = last_readable_chunk(&db, job).await?;
         loop {
-            let page = page(&db, job, through, after).await?;
+            let query = in_version(job, version, through).limit(PAGE);
+            let query = match &last {
+                Some(place) => query.filter(after(place, version)),
+                None => query,
+            };
+            let page = read(&db.connection, query).await?;
             let whole = page.len() as u64 == PAGE;
-            for (row, chunk_position) in page {
-                after = Some((chunk_position, row.position));
-                yield from_row(row)?;
+            for found in page {
+                let place = Place::of(&found);
+                last = Some(place);
+                yield (place, row::identified(found)?);
             }
             if !whole {
                 break;
             }
         }
     }
+}
+
+/// So many segments of a version, after having passed over others. A version never changes, and the first one only grows
+/// at its end, so pages fit together.
+pub async fn page(
+    db: &Database,
+    job: JobId,
+    version: u32,
+    (passed, limit): (u64, u64),
+) -> Result<Vec<Identified>, DatabaseError> {
+    let through = last_readable_chunk(db, job).await?;
+    let found = read(&db.connection, in_version(job, version, through).offset(passed).limit(limit)).await?;
+    found.into_iter().map(row::identified).collect()
+}
+
+async fn newest_version(db: &Database, id: JobId) -> Result<u32, DatabaseError> {
+    let found: Option<i32> = job::Entity::find_by_id(id.as_uuid())
+        .select_only()
+        .column(job::Column::TranscriptVersion)
+        .into_tuple()
+        .one(&db.connection)
+        .await?;
+    Ok(found.map_or(FIRST_VERSION, i32::cast_unsigned))
+}
+
+/// The first part that is not done, or else the last chunk. One that is planned meanwhile is not read: the one before it
+/// may not be done.
+async fn last_readable_chunk(db: &Database, job: JobId) -> Result<Option<i32>, DatabaseError> {
+    let last: Option<i32> = chunk::Entity::find()
+        .select_only()
+        .column(chunk::Column::Position)
+        .filter(chunk::Column::JobId.eq(job.as_uuid()))
+        .order_by_desc(chunk::Column::Position)
+        .into_tuple()
+        .one(&db.connection)
+        .await?;
+    Ok(first_unfinished_part(db, job).await?.into_iter().chain(last).min())
 }
 
 async fn first_unfinished_part(db: &Database, job: JobId) -> Result<Option<i32>, DatabaseError> {
@@ -87,52 +175,4 @@ async fn first_unfinished_part(db: &Database, job: JobId) -> Result<Option<i32>,
         .one(&db.connection)
         .await?;
     Ok(found)
-}
-
-async fn page(
-    db: &Database,
-    job: JobId,
-    through: Option<i32>,
-    after: Option<(i32, i32)>,
-) -> Result<Vec<(segment::Model, i32)>, DatabaseError> {
-    let mut query = segment::Entity::find()
-        .join(JoinType::InnerJoin, segment::Relation::Chunk.def())
-        .select_also(chunk::Entity)
-        .filter(segment::Column::JobId.eq(job.as_uuid()))
-        .order_by_asc(chunk::Column::Position)
-        .order_by_asc(segment::Column::Position)
-        .limit(PAGE);
-    if let Some(through) = through {
-        query = query.filter(chunk::Column::Position.lte(through));
-    }
-    if let Some((chunk_position, position)) = after {
-        query = query.filter(
-            Condition::any().add(chunk::Column::Position.gt(chunk_position)).add(
-                Condition::all()
-                    .add(chunk::Column::Position.eq(chunk_position))
-                    .add(segment::Column::Position.gt(position)),
-            ),
-        );
-    }
-    let rows = query.all(&db.connection).await?;
-    rows.into_iter()
-        .map(|(row, chunk)| {
-            let chunk = chunk.ok_or_else(|| DatabaseError::corrupt("segment without chunk", &row.chunk_id))?;
-            Ok((row, chunk.position))
-        })
-        .collect()
-}
-
-fn from_row(row: segment::Model) -> Result<Segment, DatabaseError> {
-    Ok(Segment {
-        index: row.position.cast_unsigned(),
-        start_ms: row.start_ms.cast_unsigned(),
-        end_ms: row.end_ms.cast_unsigned(),
-        text: row.text,
-        language: row.language.as_deref().map(|code| word("language", code)).transpose()?,
-        channel: row.channel.map(i16::cast_unsigned),
-        avg_logprob: row.avg_logprob,
-        no_speech_prob: row.no_speech_prob,
-        words: json("words", row.words)?,
-    })
 }

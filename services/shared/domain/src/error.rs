@@ -8,12 +8,16 @@ pub enum ErrorKind {
     Invalid,
     /// No valid credentials were given.
     Unauthenticated,
+    /// Valid credentials that do not allow this.
+    Forbidden,
     /// What is asked for does not exist, or not for this caller.
     NotFound,
     /// The thing is in a state that does not allow this.
     Conflict,
     /// More bytes than the limit.
     TooLarge,
+    /// More than is allowed at a time; the same request may succeed later.
+    TooMany,
     /// There is no room to store what was sent.
     StorageFull,
     /// A dependency is away; the same request may succeed later.

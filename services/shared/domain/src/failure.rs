@@ -36,6 +36,11 @@ states! {
 }
 
 impl FailureCode {
+    /// Whether the recording is at fault, so that the same one fails again; otherwise something of Escriba's is.
+    pub const fn is_of_recording(self) -> bool {
+        !matches!(self, Self::MediaMissing | Self::ModelUnavailable | Self::WorkerCrashed | Self::Internal)
+    }
+
     /// One or two sentences for the person who sent the recording: what is wrong, and what to do.
     pub const fn sentence(self) -> &'static str {
         match self {

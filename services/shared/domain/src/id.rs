@@ -64,6 +64,10 @@ id! {
     JobId,
     /// A span of a job: the unit of work, retry and parallelism.
     ChunkId,
+    /// An upload that takes several requests.
+    UploadId,
+    /// A piece of such an upload.
+    PartId,
     /// A message that waits to be published; it becomes the message's own id.
     OutboxId,
 }

@@ -42,6 +42,19 @@ pub enum LabelError {
     Unstorable,
 }
 
+impl LabelError {
+    /// What programs know it by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TitleTooLong { .. } | Self::TitleUnprintable => "title_invalid",
+            Self::TooManyTags { .. } | Self::TagLength { .. } | Self::TagCharacter(_) => "tags_invalid",
+            Self::TooManyKeys { .. } | Self::KeyLength { .. } | Self::ValueTooLong { .. } | Self::Unstorable => {
+                "metadata_invalid"
+            }
+        }
+    }
+}
+
 impl Labels {
     /// Blanks around it do not count, and an empty title is none.
     pub fn set_title(&mut self, title: &str) {

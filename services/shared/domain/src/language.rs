@@ -15,6 +15,110 @@ const CODES: [&str; 100] = [
     "ha", "ba", "jw", "su", "yue",
 ];
 
+/// What each is called in English, in the same order and by the same source.
+const NAMES: [&str; 100] = [
+    "english",
+    "chinese",
+    "german",
+    "spanish",
+    "russian",
+    "korean",
+    "french",
+    "japanese",
+    "portuguese",
+    "turkish",
+    "polish",
+    "catalan",
+    "dutch",
+    "arabic",
+    "swedish",
+    "italian",
+    "indonesian",
+    "hindi",
+    "finnish",
+    "vietnamese",
+    "hebrew",
+    "ukrainian",
+    "greek",
+    "malay",
+    "czech",
+    "romanian",
+    "danish",
+    "hungarian",
+    "tamil",
+    "norwegian",
+    "thai",
+    "urdu",
+    "croatian",
+    "bulgarian",
+    "lithuanian",
+    "latin",
+    "maori",
+    "malayalam",
+    "welsh",
+    "slovak",
+    "telugu",
+    "persian",
+    "latvian",
+    "bengali",
+    "serbian",
+    "azerbaijani",
+    "slovenian",
+    "kannada",
+    "estonian",
+    "macedonian",
+    "breton",
+    "basque",
+    "icelandic",
+    "armenian",
+    "nepali",
+    "mongolian",
+    "bosnian",
+    "kazakh",
+    "albanian",
+    "swahili",
+    "galician",
+    "marathi",
+    "punjabi",
+    "sinhala",
+    "khmer",
+    "shona",
+    "yoruba",
+    "somali",
+    "afrikaans",
+    "occitan",
+    "georgian",
+    "belarusian",
+    "tajik",
+    "sindhi",
+    "gujarati",
+    "amharic",
+    "yiddish",
+    "lao",
+    "uzbek",
+    "faroese",
+    "haitian creole",
+    "pashto",
+    "turkmen",
+    "nynorsk",
+    "maltese",
+    "sanskrit",
+    "luxembourgish",
+    "myanmar",
+    "tibetan",
+    "tagalog",
+    "malagasy",
+    "assamese",
+    "tatar",
+    "hawaiian",
+    "lingala",
+    "hausa",
+    "bashkir",
+    "javanese",
+    "sundanese",
+    "cantonese",
+];
+
 /// A language Whisper can transcribe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
@@ -37,6 +141,11 @@ impl Language {
 
     pub fn code(self) -> &'static str {
         self.0
+    }
+
+    /// Its English name in lower case, such as `spanish`.
+    pub fn english_name(self) -> &'static str {
+        CODES.iter().zip(NAMES).find(|&(&code, _)| code == self.0).map_or("", |(_, name)| name)
     }
 }
 
@@ -74,5 +183,17 @@ mod tests {
         assert_eq!("ES".parse::<Language>().unwrap().code(), "es");
         assert!("klingon".parse::<Language>().is_err());
         assert!("auto".parse::<Language>().is_err());
+    }
+
+    #[test]
+    fn each_language_has_its_own_english_name() {
+        let name = |code: &str| code.parse::<Language>().unwrap().english_name();
+        let known =
+            [("en", "english"), ("pa", "punjabi"), ("ka", "georgian"), ("haw", "hawaiian"), ("yue", "cantonese")];
+        for (code, english) in known {
+            assert_eq!(name(code), english);
+        }
+        let names: std::collections::BTreeSet<_> = Language::all().map(Language::english_name).collect();
+        assert_eq!(names.len(), CODES.len());
     }
 }

@@ -21,6 +21,21 @@ pub struct Segment {
     pub no_speech_prob: f32,
     /// Empty unless word timestamps were asked for.
     pub words: Vec<Word>,
+    /// Who speaks, as somebody who edited the transcript said; recognition does not know.
+    pub speaker: Option<String>,
+    pub decoding: Decoding,
+}
+
+/// How recognition came to a segment's text. Empty where a person or a release that kept none of it did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Decoding {
+    /// The model's own numbers for pieces of text, and for the times around them where it set some.
+    pub tokens: Vec<u32>,
+    /// 0 took the likeliest token each time; more was tried where that gave a poor text.
+    pub temperature: f32,
+    /// Where the window of speech starts in which the segment was heard.
+    pub window_start_ms: u64,
 }
 
 /// A word within a segment.

@@ -68,6 +68,7 @@ job_events! {
     Failed(v1::JobFailed) = "failed",
     Canceled(v1::JobCanceled) = "canceled",
     Deleted(v1::JobDeleted) = "deleted",
+    TranscriptEdited(v1::JobTranscriptEdited) = "transcript_edited",
 }
 
 /// A message on the EVENTS stream is not one of ours, or of a later version.

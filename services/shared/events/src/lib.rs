@@ -9,6 +9,7 @@ mod job_failed;
 mod job_queued;
 mod job_segments_added;
 mod job_started;
+mod job_transcript_edited;
 mod message;
 mod presence;
 mod progress;
@@ -24,9 +25,10 @@ pub use job_failed::job_failed;
 pub use job_queued::{QueuedMedia, job_queued};
 pub use job_segments_added::job_segments_added;
 pub use job_started::job_started;
+pub use job_transcript_edited::{Edition, job_transcript_edited};
 pub use message::{CONTENT_TYPE, Headers, Message};
 pub use presence::{WORKERS_ASK, WORKERS_STATUS};
-pub use progress::{job_events_filter, progress_subject};
+pub use progress::{job_events_filter, progress_subject, workspace_events_filters, workspace_progress_filter};
 pub use streams::{ConsumerPlan, EVENTS, Retention, STREAMS, StreamPlan, WORK, work_consumer};
 pub use transcript::{
     channels_from_proto, channels_to_proto, lane_from_proto, lane_to_proto, segment_from_proto, segment_to_proto,

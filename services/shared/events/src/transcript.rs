@@ -1,6 +1,6 @@
 //! Segments, warnings and options between the domain's types and the wire's.
 
-use escriba_domain::{Channels, Lane, Segment, Statistics, Task, Warning, Word};
+use escriba_domain::{Channels, Decoding, Lane, Segment, Statistics, Task, Warning, Word};
 
 use crate::v1;
 
@@ -15,6 +15,9 @@ pub fn segment_to_proto(segment: &Segment) -> v1::Segment {
         no_speech_prob: segment.no_speech_prob,
         words: segment.words.iter().map(word_to_proto).collect(),
         channel: segment.channel.map_or(0, u32::from),
+        tokens: segment.decoding.tokens.clone(),
+        temperature: segment.decoding.temperature,
+        window_start_ms: segment.decoding.window_start_ms,
     }
 }
 
@@ -30,6 +33,12 @@ pub fn segment_from_proto(segment: v1::Segment) -> Segment {
         no_speech_prob: segment.no_speech_prob,
         words: segment.words.into_iter().map(word_from_proto).collect(),
         channel: u16::try_from(segment.channel).ok().filter(|&channel| channel > 0),
+        speaker: None,
+        decoding: Decoding {
+            tokens: segment.tokens,
+            temperature: segment.temperature,
+            window_start_ms: segment.window_start_ms,
+        },
     }
 }
 

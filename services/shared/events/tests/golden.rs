@@ -4,12 +4,12 @@
 use std::fmt::Write;
 
 use escriba_domain::{
-    AudioTrack, Channels, ChunkId, JobId, JobOptions, Lane, Language, MediaId, Segment, Statistics, Task, Warning,
-    Word, WorkspaceId,
+    ApiKeyId, AudioTrack, Channels, ChunkId, Decoding, EditSummary, JobId, JobOptions, Lane, Language, MediaId,
+    Segment, Statistics, Task, Warning, Word, WorkspaceId,
 };
 use escriba_events::{
-    Completion, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed, job_deleted,
-    job_failed, job_queued, job_segments_added, job_started, v1, work_message,
+    Completion, Edition, Headers, JobEvent, QueuedMedia, WorkItem, event_message, job_canceled, job_completed,
+    job_deleted, job_failed, job_queued, job_segments_added, job_started, job_transcript_edited, v1, work_message,
 };
 use prost::Message as _;
 
@@ -67,6 +67,8 @@ fn segment() -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word],
+        speaker: None,
+        decoding: Decoding::default(),
     }
 }
 
@@ -139,6 +141,23 @@ fn job_segments_added_v1_of_one_channel_and_a_later_chunk() {
     );
 }
 
+/// A worker of the release before sends nothing of this, and its segments read back as the ones above.
+#[test]
+fn job_segments_added_v1_with_how_the_text_was_decoded() {
+    let decoding = Decoding { tokens: vec![50_364, 8_476, 50_489], temperature: 0.25, window_start_ms: 500 };
+    let event = job_segments_added(workspace(), job(), (chunk(), 0), &[Segment { decoding, ..segment() }]);
+    is_frozen(
+        &event,
+        "escriba.job.segments_added.v1",
+        &format!(
+            "{FROZEN_CHUNK}{}{}{}",
+            "2247080310e80718c413220a61c3b16f206e7565766f2a02656e",
+            "35000080be3d0000003e421108e80710dc0b1a0461c3b16f250000003f",
+            "5208bc89039c42b98a035d0000803e60f403",
+        ),
+    );
+}
+
 fn completion() -> Completion {
     Completion {
         language: Some(Language::ENGLISH),
@@ -192,10 +211,23 @@ fn job_deleted_v1() {
     is_frozen(&job_deleted(workspace(), job()), "escriba.job.deleted.v1", "");
 }
 
+#[test]
+fn job_transcript_edited_v1() {
+    let summary = EditSummary { segments_changed: 5, segments_removed: 1, replaced: 9, ..EditSummary::default() };
+    let edition = Edition { version: 3, reverted_to: None, by: CHUNK.parse::<ApiKeyId>().unwrap(), summary };
+    let frozen =
+        concat!("1803222430313961396133652d376331622d376435322d386636342d306135623163326433653532", "28053001",);
+    is_frozen(&job_transcript_edited(workspace(), job(), &edition), "escriba.job.transcript_edited.v1", frozen);
+    let reverted = Edition { reverted_to: Some(2), ..edition };
+    let event = job_transcript_edited(workspace(), job(), &reverted);
+    is_frozen(&event, "escriba.job.transcript_edited.v1", &format!("{frozen}3802"));
+}
+
 /// An event that is added needs a test here.
 #[test]
 fn every_event_is_frozen_above() {
-    let frozen = ["queued", "started", "segments_added", "completed", "failed", "canceled", "deleted"];
+    let frozen =
+        ["queued", "started", "segments_added", "completed", "failed", "canceled", "deleted", "transcript_edited"];
     assert_eq!(JobEvent::NAMES, frozen);
 }
 

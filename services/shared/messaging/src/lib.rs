@@ -18,5 +18,5 @@ pub use consumer::{Settlement, WorkHandler, WorkRunner};
 pub use lost_sight::LostSight;
 pub use presence::Workers;
 pub use relay::run as run_relay;
-pub use replay::EventAt;
+pub use replay::{Entrance, EventAt, EventFilter};
 pub use work_queue::WorkDepth;

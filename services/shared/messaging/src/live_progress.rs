@@ -1,7 +1,8 @@
 //! Progress over core NATS: said and forgotten.
 
+use async_nats::Subscriber;
 use escriba_domain::{JobId, WorkspaceId};
-use escriba_events::{progress_subject, v1::JobProgress};
+use escriba_events::{progress_subject, v1::JobProgress, workspace_progress_filter};
 use futures_util::{Stream, StreamExt};
 use prost::Message as _;
 
@@ -28,6 +29,20 @@ impl Messaging {
     ) -> Result<impl Stream<Item = JobProgress> + Send + use<>, MessagingError> {
         let subscription =
             self.client.subscribe(progress_subject(workspace, job)).await.map_err(|_| MessagingError::Disconnected)?;
-        Ok(subscription.filter_map(|message| async move { JobProgress::decode(message.payload).ok() }))
+        Ok(read(subscription))
     }
+
+    /// Progress of all of a workspace's jobs from now on.
+    pub async fn follow_workspace_progress(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<impl Stream<Item = JobProgress> + Send + use<>, MessagingError> {
+        let filter = workspace_progress_filter(workspace);
+        let subscription = self.client.subscribe(filter).await.map_err(|_| MessagingError::Disconnected)?;
+        Ok(read(subscription))
+    }
+}
+
+fn read(subscription: Subscriber) -> impl Stream<Item = JobProgress> + Send + use<> {
+    subscription.filter_map(|message| async move { JobProgress::decode(message.payload).ok() })
 }

@@ -1,7 +1,13 @@
 //! Things to start from, with every field set to something that is seen to survive a round trip.
 
-use escriba_database::{Database, api_keys, workspaces};
-use escriba_domain::{ApiKeyId, Channels, JobOptions, Lane, Language, Segment, Task, Word, WorkspaceId};
+use escriba_database::{
+    Database,
+    api_keys::{self, NewKey},
+    workspaces,
+};
+use escriba_domain::{
+    ApiKeyId, Channels, Decoding, JobOptions, Lane, Language, Scopes, Segment, Task, Word, WorkspaceId,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -14,13 +20,14 @@ pub struct Tenant {
     pub key: String,
 }
 
-/// Makes a workspace with an API key. The schema must be up to date.
+/// Makes a workspace with an API key that may do everything. The schema must be up to date.
 pub async fn tenant(db: &Database, name: &str) -> Tenant {
     let key = format!("esc_{}", Uuid::now_v7().simple());
     let tx = db.begin().await.expect("a transaction begins");
     let workspace = workspaces::create(&tx, name).await.expect("a workspace is made");
-    let hash = Sha256::digest(&key).into();
-    let key_id = api_keys::create(&tx, workspace, name, &key[..12], hash).await.expect("a key is made");
+    let secret_hash = Sha256::digest(&key).into();
+    let new = NewKey { workspace, name, prefix: &key[..12], secret_hash, scopes: Scopes::ALL, expires_at: None };
+    let key_id = api_keys::create(&tx, &new).await.expect("a key is made");
     tx.commit().await.expect("the tenant is committed");
     Tenant { workspace, key_id, key }
 }
@@ -61,5 +68,11 @@ pub fn segment(index: u32) -> Segment {
         avg_logprob: -0.25,
         no_speech_prob: 0.125,
         words: vec![word(0, "Sentence"), word(1, "añadida.")],
+        speaker: None,
+        decoding: Decoding {
+            tokens: vec![50_364, 2_662 + index, 50_459],
+            temperature: 0.2,
+            window_start_ms: start_ms - start_ms % 10_000,
+        },
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     ops::ControlFlow,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +34,8 @@ use crate::{
 
 /// Between a failure of something this worker needs and the next try.
 pub(super) const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+/// How long storing a part may still take when nobody wants it any more.
+const LAST_PART: Duration = Duration::from_secs(5);
 
 /// Stops decoding and recognition, and what comes before them.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +107,7 @@ impl Work<'_> {
     async fn transcribe(&self, listening: Listening, plan: Plan, started: Instant) -> Ended<Verdict> {
         let engine = self.borrow(started).await?;
         let ended = transcribe(listening, &engine, plan, &self.stop.cancel, self.events.clone()).await;
+        self.keep_peaks(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
@@ -120,20 +124,43 @@ impl Work<'_> {
             self.say(Event::Part { part: part.span, id, language: part.language }).await;
         }
         let ended: Result<Outcome, _> = planner.finish();
+        self.keep_peaks(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
     async fn store(&self, id: ChunkId, part: &FoundPart) -> Result<(), FetchError> {
         let (workspace, job): (WorkspaceId, JobId) = (self.proceed.workspace_id.parse()?, self.proceed.job_id.parse()?);
-        let key = ObjectKey::Windows { workspace, job, chunk: id };
+        self.put(ObjectKey::Windows { workspace, job, chunk: id }, stored::to_bytes(&part.windows)).await
+    }
+
+    /// Stores the recording's outline. A transcript is worth having without it.
+    async fn keep_peaks(&self, ended: &Result<Outcome, PipelineError>) {
+        let Ok(Outcome { peaks: Some(peaks), .. }) = ended else { return };
+        let ids = (self.proceed.workspace_id.parse(), self.proceed.job_id.parse());
+        let (Ok(workspace), Ok(job)) = ids else { return };
+        if let Err(error) = self.put(ObjectKey::Peaks { workspace, job }, peaks.to_bytes()).await {
+            tracing::warn!(%error, "the outline of a recording could not be stored");
+        }
+    }
+
+    async fn put(&self, key: ObjectKey, bytes: Vec<u8>) -> Result<(), FetchError> {
         let put = async {
             let mut upload = self.transcriber.blobs.upload(key).await?;
-            upload.write(Bytes::from(stored::to_bytes(&part.windows))).await?;
+            upload.write(Bytes::from(bytes)).await?;
             upload.finish().await
         };
+        let mut put = pin!(put);
         tokio::select! {
-            stored = put => Ok(stored.map(|_| ())?),
-            () = self.stop.given_up.cancelled() => Err(FetchError::GivenUp),
+            stored = &mut put => Ok(stored.map(|_| ())?),
+            () = self.stop.given_up.cancelled() => {
+                // Dropped in the middle it could leave a file behind.
+                let ended = async {
+                    put.await.ok();
+                    self.transcriber.blobs.delete(key).await.ok();
+                };
+                timeout(LAST_PART, ended).await.ok();
+                Err(FetchError::GivenUp)
+            }
         }
     }
 
@@ -175,7 +202,7 @@ impl Work<'_> {
             channels: channels_from_proto(options.channels()),
             track: options.audio_track.parse().ok(),
             language: options.given_language.parse().ok(),
-            max_audio_ms: self.transcriber.max_audio_ms,
+            max_audio_ms: shorter(self.transcriber.max_audio_ms, options.max_audio_ms),
         }
     }
 
@@ -199,6 +226,11 @@ impl Work<'_> {
 }
 
 /// The prompt with the hotwords before it: what comes last weighs most.
+/// The worker's own limit, or the sender's where that is less. 0 is none.
+fn shorter(own_ms: u64, senders_ms: u64) -> u64 {
+    if senders_ms == 0 { own_ms } else { own_ms.min(senders_ms) }
+}
+
 fn prompt(options: &v1::Options) -> Option<String> {
     let hotwords = options.hotwords.join(", ");
     let parts: Vec<_> = [hotwords, options.prompt.clone()].into_iter().filter(|part| !part.is_empty()).collect();

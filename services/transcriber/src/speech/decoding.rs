@@ -39,6 +39,8 @@ pub(super) struct Hypothesis {
     pub(super) ended: Ended,
     /// Where the model says that the text ends, from the window's start; the window's end if it does not say.
     pub(super) end_ms: u64,
+    /// At which it was decoded.
+    pub(super) temperature: f32,
 }
 
 /// Why a text goes no further.
@@ -93,7 +95,7 @@ pub(super) fn decode(encoded: &mut Encoded<'_>, request: &Request<'_>) -> Result
     let avg_logprob = text.logprob / (text.steps.len() + 1) as f32;
     let last_time = text.steps.last().map(|step| step.token).filter(|&token| words.is_time(token));
     let end_ms = last_time.map_or(request.window_ms, |token| words.time_ms(token));
-    Ok(Hypothesis { steps: text.steps, avg_logprob, ended, end_ms })
+    Ok(Hypothesis { steps: text.steps, avg_logprob, ended, end_ms, temperature: request.temperature })
 }
 
 /// A text that grows.

@@ -83,7 +83,7 @@ impl Merge {
 
 #[cfg(test)]
 mod tests {
-    use escriba_domain::Statistics;
+    use escriba_domain::{Decoding, Statistics};
 
     use super::*;
     use crate::speech::languages::Detected;
@@ -100,6 +100,7 @@ mod tests {
             avg_logprob: 0.0,
             no_speech_prob: 0.0,
             words: Vec::new(),
+            decoding: Decoding::default(),
         };
         Recognized {
             segments: starts.iter().map(segment).collect(),

@@ -9,6 +9,7 @@ use escriba_domain::Language;
 use super::{
     engine::{Answer, Engine},
     languages::Poll,
+    peaks::Peaks,
     pipeline::{Listening, Outcome, PipelineError, Plan},
     recognizer::RecognizeOptions,
     search::Found,
@@ -46,7 +47,7 @@ pub struct Planner {
     collected: Collected,
     language: Option<Asked>,
     settled: Option<Language>,
-    end: Option<DecodeSummary>,
+    end: Option<(DecodeSummary, Option<Peaks>)>,
 }
 
 /// The question which language is spoken.
@@ -88,9 +89,9 @@ impl Planner {
                     self.collected.take(StoredWindow { window, channel }, searched_ms)
                 }
                 Found::Info { .. } | Found::Silence { .. } => None,
-                Found::End(summary) => {
+                Found::End { summary, peaks } => {
                     let rest = self.collected.finish(summary.audio_ms);
-                    self.end = Some(summary);
+                    self.end = Some((summary, peaks));
                     rest
                 }
             };
@@ -103,8 +104,8 @@ impl Planner {
 
     /// How the whole recording went, after its last part.
     pub fn finish(self) -> Result<Outcome, PipelineError> {
-        let DecodeSummary { audio_ms, warnings } = self.end.ok_or(PipelineError::Canceled)?;
-        Ok(Outcome { audio_ms, language: self.settled, warnings })
+        let (DecodeSummary { audio_ms, warnings }, peaks) = self.end.ok_or(PipelineError::Canceled)?;
+        Ok(Outcome { audio_ms, language: self.settled, warnings, peaks })
     }
 
     async fn learn_language(&mut self, window: &Window, engine: &Engine) -> Result<(), PipelineError> {

@@ -16,6 +16,7 @@ use super::{
     languages::Poll,
     merge::{Merge, Placed},
     parts::PartSpan,
+    peaks::Peaks,
     recognizer::{RecognizeError, RecognizeOptions, Recognized},
     search::{Found, Search, Searched},
     stored::StoredWindow,
@@ -79,6 +80,8 @@ pub struct Outcome {
     /// Still open if nobody speaks.
     pub language: Option<Language>,
     pub warnings: Vec<WarningCode>,
+    /// Its outline, from whoever decoded it.
+    pub peaks: Option<Peaks>,
 }
 
 /// Why a recording was not finished.
@@ -142,7 +145,8 @@ pub fn listen_again(windows: Vec<StoredWindow>, resume_ms: u64, end_ms: u64) -> 
         channel,
         searched_ms: starts.get(place + 1).copied().unwrap_or(end_ms),
     });
-    let end = Found::End(DecodeSummary { audio_ms: end_ms, warnings: Vec::new() });
+    let summary = DecodeSummary { audio_ms: end_ms, warnings: Vec::new() };
+    let end = Found::End { summary, peaks: None };
     for news in said.chain([end]) {
         // There is room for all of it.
         sender.try_send(Ok(news)).ok();
@@ -252,19 +256,19 @@ impl<'a> Run<'a> {
                             self.merge.searched(searched_ms);
                             self.tell().await;
                         }
-                        Found::End(summary) => {
+                        Found::End { summary, peaks } => {
                             self.merge.searched(summary.audio_ms);
                             self.audio_ms = Some(summary.audio_ms);
-                            end = Some(summary);
+                            end = Some((summary, peaks));
                         }
                     }
                 }
                 else => break,
             }
         }
-        let DecodeSummary { audio_ms, warnings } = end.ok_or(PipelineError::Canceled)?;
+        let (DecodeSummary { audio_ms, warnings }, peaks) = end.ok_or(PipelineError::Canceled)?;
         self.tell().await;
-        Ok(Outcome { audio_ms, language: self.language.main(), warnings })
+        Ok(Outcome { audio_ms, language: self.language.main(), warnings, peaks })
     }
 
     /// A window is done.

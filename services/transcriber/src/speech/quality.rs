@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn hypothesis(avg_logprob: f32, end_ms: u64) -> Hypothesis {
-        Hypothesis { steps: Vec::new(), avg_logprob, ended: Ended::ByItself, end_ms }
+        Hypothesis { steps: Vec::new(), avg_logprob, ended: Ended::ByItself, end_ms, temperature: 0.0 }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use escriba_domain::{Language, Segment, Statistics, Task, Word};
+use escriba_domain::{Decoding, Language, Segment, Statistics, Task, Word};
 use whisper_rs::{WhisperError, WhisperState, WhisperTokenId};
 
 use crate::{
@@ -74,12 +74,26 @@ pub struct RecognizedSegment {
     /// 0 to 1.
     pub no_speech_prob: f32,
     pub words: Vec<Word>,
+    pub decoding: Decoding,
 }
 
 impl RecognizedSegment {
     pub fn numbered(self, index: u32, language: Option<Language>, channel: Option<u16>) -> Segment {
-        let Self { start_ms, end_ms, text, avg_logprob, no_speech_prob, words } = self;
-        Segment { index, start_ms, end_ms, text, language, channel, avg_logprob, no_speech_prob, words }
+        let Self { start_ms, end_ms, text, avg_logprob, no_speech_prob, words, decoding } = self;
+        let speaker = None;
+        Segment {
+            index,
+            start_ms,
+            end_ms,
+            text,
+            language,
+            channel,
+            avg_logprob,
+            no_speech_prob,
+            words,
+            speaker,
+            decoding,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 use super::{
+    peaks::{PeakMeter, Peaks},
     pipeline::PipelineError,
     windower::{Packing, Window, Windower},
 };
@@ -30,7 +31,11 @@ pub(super) enum Found {
         searched_ms: u64,
     },
     /// Last of all.
-    End(DecodeSummary),
+    End {
+        summary: DecodeSummary,
+        /// Of a recording that was heard from its start to its end.
+        peaks: Option<Peaks>,
+    },
 }
 
 pub(super) type Searched = Result<Found, PipelineError>;
@@ -65,6 +70,7 @@ impl Search {
         let mut decoder = open()?;
         let channels = usize::from(decoder.info().channels.max(1));
         let mut ears = Ears::new(self, channels);
+        let mut meter = PeakMeter::new(channels);
         if found.blocking_send(Ok(Found::Info { audio_ms: decoder.info().duration_ms })).is_err() {
             return Ok(());
         }
@@ -73,6 +79,7 @@ impl Search {
             if cancel.load(Ordering::Relaxed) {
                 return Err(PipelineError::Canceled);
             }
+            meter.push(&block);
             for news in ears.push(&block) {
                 if found.blocking_send(Ok(news)).is_err() {
                     return Ok(());
@@ -93,7 +100,7 @@ impl Search {
                 return Ok(());
             }
         }
-        found.blocking_send(Ok(Found::End(summary))).ok();
+        found.blocking_send(Ok(Found::End { summary, peaks: Some(meter.finish()) })).ok();
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! From a window's tokens to segments: split where the model set times, placed in the recording, with their words.
 //! Remarks and stock phrases are left out here, and counted.
 
-use escriba_domain::Language;
+use escriba_domain::{Decoding, Language};
 use whisper_rs::WhisperContext;
 
 use super::{
@@ -34,6 +34,8 @@ struct Draft<'a> {
     start_ms: u64,
     end_ms: u64,
     steps: &'a [Step],
+    /// The same with the times before and after it, as far as the model set them.
+    timed: &'a [Step],
     /// How many tokens of text come before it.
     before: usize,
 }
@@ -61,7 +63,12 @@ pub(super) fn read(hypothesis: &Hypothesis, reading: &Reading<'_>) -> (Vec<Recog
         let unspaced = words::is_unspaced(reading.language) && !reading.translated;
         let words = words::group(&tokens, unspaced, start_ms, end_ms);
         let no_speech_prob = reading.no_speech_prob;
-        segments.push(RecognizedSegment { start_ms, end_ms, text, avg_logprob, no_speech_prob, words });
+        let decoding = Decoding {
+            tokens: draft.timed.iter().filter_map(|step| u32::try_from(step.token).ok()).collect(),
+            temperature: hypothesis.temperature,
+            window_start_ms: reading.window.start_ms,
+        };
+        segments.push(RecognizedSegment { start_ms, end_ms, text, avg_logprob, no_speech_prob, words, decoding });
     }
     (segments, dropped)
 }
@@ -82,14 +89,16 @@ fn drafts<'a>(hypothesis: &'a Hypothesis, vocabulary: &Vocabulary) -> Vec<Draft<
         }
         let time_ms = vocabulary.time_ms(step.token);
         if from < index {
-            drafts.push(Draft { start_ms, end_ms: time_ms, steps: &steps[from..index], before });
+            let timed = &steps[from.saturating_sub(1)..=index];
+            drafts.push(Draft { start_ms, end_ms: time_ms, steps: &steps[from..index], timed, before });
             before += index - from;
         }
         start_ms = time_ms;
         from = index + 1;
     }
     if from < steps.len() {
-        drafts.push(Draft { start_ms, end_ms: hypothesis.end_ms, steps: &steps[from..], before });
+        let timed = &steps[from.saturating_sub(1)..];
+        drafts.push(Draft { start_ms, end_ms: hypothesis.end_ms, steps: &steps[from..], timed, before });
     }
     drafts
 }

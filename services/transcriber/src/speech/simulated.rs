@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use escriba_domain::{Language, ModelName, Statistics, Word};
+use escriba_domain::{Decoding, Language, ModelName, Statistics, Word};
 
 use super::{
     engine::{Engine, EngineError, Task},
@@ -100,6 +100,7 @@ fn segment(window: &Window, span: Span, word_timestamps: bool) -> RecognizedSegm
         avg_logprob: -0.1,
         no_speech_prob: 0.0,
         words: if word_timestamps { words } else { Vec::new() },
+        decoding: Decoding { window_start_ms: window.start_ms, ..Decoding::default() },
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use escriba_domain::{Language, Segment, Task};
+use escriba_domain::{Decoding, Language, Segment, Task};
 use escriba_transcriber::{
     media::{DecodeError, DecodeRequest},
     speech::{self, Event, Outcome, Packing, PipelineError, Plan, RecognizeOptions, Window, Windower, listen},
@@ -195,6 +195,11 @@ async fn words_lie_in_order_inside_their_segments() {
         earliest = segment.end_ms;
     }
     assert!(transcript.segments.iter().all(|segment| segment.avg_logprob < 0.0 && segment.no_speech_prob < 0.5));
+    for segment in &transcript.segments {
+        let Decoding { tokens, temperature, window_start_ms } = &segment.decoding;
+        assert!(tokens.len() >= segment.words.len(), "{segment:?}");
+        assert!((0.0..=1.0).contains(temperature) && *window_start_ms <= segment.start_ms, "{segment:?}");
+    }
 }
 
 #[tokio::test]

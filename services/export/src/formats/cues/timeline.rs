@@ -86,7 +86,7 @@ mod tests {
         let mut timeline = Timeline::default();
         let mut cues = Vec::new();
         for &(channel, start_ms, end_ms) in times {
-            let cue = Cue { start_ms, end_ms, channel, lines: vec!["x".to_owned()] };
+            let cue = Cue { start_ms, end_ms, channel, voice: None, lines: vec!["x".to_owned()] };
             cues.extend(timeline.take(start_ms, vec![cue]));
         }
         cues.extend(timeline.finish());
@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_cues_of_a_long_segment_go_between_those_of_the_other_channel() {
-        let cue = |channel, start_ms, end_ms| Cue { start_ms, end_ms, channel: Some(channel), lines: vec![] };
+        let cue =
+            |channel, start_ms, end_ms| Cue { start_ms, end_ms, channel: Some(channel), voice: None, lines: vec![] };
         let mut timeline = Timeline::default();
         let mut cues = timeline.take(0, vec![cue(1, 0, 6_000), cue(1, 6_000, 12_000)]);
         cues.extend(timeline.take(3_000, vec![cue(2, 3_000, 8_000), cue(2, 8_000, 9_000)]));
@@ -145,7 +146,13 @@ mod tests {
 
     #[test]
     fn a_channel_that_falls_silent_holds_nothing_up() {
-        let cue = |channel, start_ms| Cue { start_ms, end_ms: start_ms + 1_000, channel: Some(channel), lines: vec![] };
+        let cue = |channel, start_ms| Cue {
+            start_ms,
+            end_ms: start_ms + 1_000,
+            channel: Some(channel),
+            voice: None,
+            lines: vec![],
+        };
         let mut timeline = Timeline::default();
         timeline.take(0, vec![cue(1, 0)]);
         for second in 1..100 {

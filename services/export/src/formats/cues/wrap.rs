@@ -2,9 +2,8 @@
 //! Chinese and Japanese, keeping closing marks off a line's start and opening ones off its end; and inside a word
 //! only where it alone is longer than a line, never inside what a reader sees as one character.
 
+use escriba_domain::is_unspaced;
 use unicode_segmentation::UnicodeSegmentation;
-
-use crate::formats::text::is_unspaced;
 
 /// The usual limit for subtitles in Latin script; Netflix's timed text style guides name it.
 pub(super) const MAX_LINE_CHARS: usize = 42;

@@ -9,7 +9,7 @@ use super::super::problem::{Failure, invalid};
 use crate::app::App;
 
 /// What is done for a form without options.
-pub(super) fn defaults(app: &App) -> JobOptions {
+pub(in crate::api) fn defaults(app: &App) -> JobOptions {
     JobOptions {
         language: None,
         languages: Vec::new(),
@@ -74,8 +74,9 @@ fn add_hotwords(hotwords: &mut Vec<String>, list: &str) {
     }
 }
 
+/// Python writes `True`.
 fn truth(name: &str, value: &str) -> Result<bool, Failure> {
-    value.parse().map_err(|_| wrong(name, "use `true` or `false`"))
+    value.to_ascii_lowercase().parse().map_err(|_| wrong(name, "use `true` or `false`"))
 }
 
 fn wrong(name: &str, why: impl Display) -> Failure {

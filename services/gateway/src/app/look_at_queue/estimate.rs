@@ -32,7 +32,7 @@ impl Waiting {
         Self { chunks, known_ms: part(self.known_ms), unknown: part(self.unknown) }
     }
 
-    const fn and(self, other: Self) -> Self {
+    pub(super) const fn and(self, other: Self) -> Self {
         Self {
             chunks: self.chunks + other.chunks,
             known_ms: self.known_ms + other.known_ms,

@@ -2,3 +2,4 @@
 
 mod full;
 mod listing;
+mod ranges;

@@ -14,9 +14,24 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
+    pub scopes: String,
+    pub last_used_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::licence::Entity",
+        from = "Column::WorkspaceId",
+        to = "super::licence::Column::WorkspaceId"
+    )]
+    Licence,
+}
+
+impl Related<super::licence::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Licence.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

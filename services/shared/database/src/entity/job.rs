@@ -42,6 +42,7 @@ pub struct Model {
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
     pub runs: i32,
+    pub fingerprint: Option<Vec<u8>>,
     pub title: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
     pub tags: Json,

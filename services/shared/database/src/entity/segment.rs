@@ -19,6 +19,12 @@ pub struct Model {
     pub no_speech_prob: f32,
     #[sea_orm(column_type = "JsonBinary")]
     pub words: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub decoding: Json,
+    pub segment_id: Option<String>,
+    pub speaker: Option<String>,
+    pub from_version: i32,
+    pub to_version: Option<i32>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

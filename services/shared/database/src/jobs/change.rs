@@ -45,6 +45,7 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         title: Set(new.labels.title.clone()),
         tags: Set(serde_json::json!(new.labels.tags)),
         metadata: Set(serde_json::json!(new.labels.metadata)),
+        fingerprint: NotSet,
     };
     job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())
@@ -204,7 +205,11 @@ pub async fn delete(tx: &Transaction, id: JobId) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-async fn update(tx: &Transaction, id: JobId, change: impl FnOnce(&mut job::ActiveModel)) -> Result<(), DatabaseError> {
+pub(super) async fn update(
+    tx: &Transaction,
+    id: JobId,
+    change: impl FnOnce(&mut job::ActiveModel),
+) -> Result<(), DatabaseError> {
     let mut row = <job::ActiveModel as sea_orm::ActiveModelTrait>::default();
     change(&mut row);
     job::Entity::update_many().set(row).filter(job::Column::Id.eq(id.as_uuid())).exec(&tx.inner).await?;

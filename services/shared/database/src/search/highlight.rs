@@ -97,6 +97,7 @@ async fn likely_segments(
         .select_only()
         .columns([segment::Column::JobId, segment::Column::StartMs, segment::Column::Text])
         .filter(segment::Column::ChunkId.is_in(chunks))
+        .filter(segment::Column::ToVersion.is_null())
         .order_by_asc(segment::Column::JobId)
         .order_by_asc(segment::Column::StartMs)
         .into_tuple()

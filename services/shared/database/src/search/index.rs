@@ -126,7 +126,8 @@ fn words_of(job: &Heading) -> String {
     spaced([title.as_str(), BETWEEN, &in_order(&job.file_name)])
 }
 
-/// The words of these chunks, each with its position; one without text is left out.
+/// The words of these chunks as their newest version has them, each with its position; one without text is left out.
+/// What was edited stands with the first chunk.
 async fn texts_of(tx: &Transaction, chunks: Vec<Uuid>) -> Result<HashMap<Uuid, (i32, String)>, DatabaseError> {
     let rows: Vec<(Uuid, i32, String)> = segment::Entity::find()
         .select_only()
@@ -135,7 +136,9 @@ async fn texts_of(tx: &Transaction, chunks: Vec<Uuid>) -> Result<HashMap<Uuid, (
         .column(segment::Column::Text)
         .inner_join(chunk::Entity)
         .filter(segment::Column::ChunkId.is_in(chunks))
+        .filter(segment::Column::ToVersion.is_null())
         .order_by_asc(segment::Column::ChunkId)
+        .order_by_asc(segment::Column::StartMs)
         .order_by_asc(segment::Column::Position)
         .into_tuple()
         .all(&tx.inner)

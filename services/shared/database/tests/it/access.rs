@@ -2,10 +2,10 @@
 
 use escriba_database::{
     Database,
-    api_keys::{self, Caller},
+    api_keys::{self, Caller, NewKey},
     workspaces,
 };
-use escriba_domain::WorkspaceId;
+use escriba_domain::{Scopes, WorkspaceId};
 use escriba_test_support::tenant;
 
 use crate::{
@@ -18,9 +18,13 @@ const HASH: [u8; 32] = [9; 32];
 async fn create_key(db: &Database, hash: [u8; 32]) -> Caller {
     let tx = db.begin().await.unwrap();
     let workspace = workspaces::create(&tx, "acme").await.unwrap();
-    let key = api_keys::create(&tx, workspace, "laptop", "esc_12345678", hash).await.unwrap();
+    let key = api_keys::create(&tx, &new_key(workspace, hash)).await.unwrap();
     tx.commit().await.unwrap();
-    Caller { key, workspace }
+    Caller { key, workspace, scopes: Scopes::ALL, requests_per_minute: None }
+}
+
+const fn new_key(workspace: WorkspaceId, secret_hash: [u8; 32]) -> NewKey<'static> {
+    NewKey { workspace, name: "laptop", prefix: "esc_12345678", secret_hash, scopes: Scopes::ALL, expires_at: None }
 }
 
 #[tokio::test]
@@ -42,7 +46,7 @@ async fn two_keys_cannot_have_one_hash() {
         let db = &engine.db;
         let caller = create_key(db, HASH).await;
         let tx = db.begin().await.unwrap();
-        assert!(api_keys::create(&tx, caller.workspace, "copy", "esc_12345678", HASH).await.is_err());
+        assert!(api_keys::create(&tx, &new_key(caller.workspace, HASH)).await.is_err());
         drop(tx);
         assert_eq!(api_keys::find_valid(db, HASH).await.unwrap(), Some(caller));
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use escriba_database::{
-    Database, chunks,
+    Database, chunks, jobs,
     queues::{self, QueueDepth, Rank, Turn},
 };
 use escriba_domain::{Lane, ModelName};
@@ -116,6 +116,31 @@ async fn depths_and_ranks_count_what_waits() {
         assert_eq!(of_second, Rank { before: 1, known_ms: 120_000, unknown: 0 });
         let of_first = queues::rank(db, workspace, (Lane::Interactive, &model()), first.job).await.unwrap();
         assert_eq!(of_first, Rank { before: 0, known_ms: 0, unknown: 0 });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_front_of_a_workspaces_queue_is_its_oldest_jobs_with_what_waits_of_them() {
+    on_each_engine(async |engine| {
+        let db = &engine.db;
+        let (acme, globex) = (tenant(db, "acme").await.workspace, tenant(db, "globex").await.workspace);
+        let mut of_acme = Vec::new();
+        for _ in 0..3 {
+            queue(db, globex, job_options()).await;
+            of_acme.push(queue(db, acme, job_options()).await);
+        }
+        engine.insert_chunk(of_acme[0].job, 1).await;
+        let tx = db.begin().await.unwrap();
+        jobs::start(&tx, of_acme[0].job).await.unwrap();
+        jobs::note_length(&tx, of_acme[1].job, 90_000).await.unwrap();
+        tx.commit().await.unwrap();
+        let front = async |limit| queues::front(db, acme, (Lane::Interactive, &model()), limit).await.unwrap();
+        let seen: Vec<_> = front(10).await.iter().map(|job| (job.job, job.chunks, job.is_queued)).collect();
+        assert_eq!(seen, [(of_acme[0].job, 2, false), (of_acme[1].job, 1, true), (of_acme[2].job, 1, true)]);
+        assert_eq!(front(10).await[1].audio_ms, Some(90_000));
+        assert_eq!(front(3).await.len(), 2, "three chunks are of two jobs");
+        assert_eq!(queues::front(db, acme, (Lane::Batch, &model()), 10).await.unwrap(), []);
     })
     .await;
 }

@@ -92,6 +92,26 @@ async fn a_long_transcript_streams_back_in_chunk_order_across_pages() {
     .await;
 }
 
+#[tokio::test]
+async fn a_reader_that_goes_on_where_it_was_misses_nothing_and_reads_nothing_twice() {
+    on_each_engine(async |engine| {
+        let db = &engine.db;
+        let queued = queued_job(db).await;
+        let second = engine.insert_chunk(queued.job, 1).await;
+        let (mut after, mut read) = (None, Vec::new());
+        for (chunk, range) in [(queued.chunk, 0..3), (queued.chunk, 3..3), (queued.chunk, 3..600), (second, 0..2)] {
+            let tx = db.begin().await.unwrap();
+            transcripts::insert(&tx, queued.job, chunk, &segments(range)).await.unwrap();
+            tx.commit().await.unwrap();
+            let new: Vec<_> = transcripts::segments_after(db, queued.job, after).try_collect().await.unwrap();
+            after = new.last().map(|(place, _)| *place).or(after);
+            read.extend(new.into_iter().map(|(_, segment)| segment.index));
+        }
+        assert_eq!(read, (0..600).chain(0..2).collect::<Vec<_>>());
+    })
+    .await;
+}
+
 /// A page that is exactly full is followed by an empty one, not by an error or a repeat.
 #[tokio::test]
 async fn a_transcript_of_exactly_one_page_ends() {

@@ -35,6 +35,20 @@ async fn listeners_of_a_job_hear_its_progress_and_no_other_jobs() {
 }
 
 #[tokio::test]
+async fn a_workspaces_listener_hears_all_its_jobs_and_no_other_workspaces() {
+    let server = server().await;
+    let (workspace, stranger, jobs) = (WorkspaceId::new(), WorkspaceId::new(), [JobId::new(), JobId::new()]);
+    let mut heard = Box::pin(server.messaging.follow_workspace_progress(workspace).await.unwrap());
+    server.messaging.flush().await.unwrap();
+    for job in jobs {
+        server.messaging.tell_progress(stranger, job, &progress(stranger, job, 9_000)).await;
+        let said = progress(workspace, job, 1_000);
+        server.messaging.tell_progress(workspace, job, &said).await;
+        assert_eq!(tokio::time::timeout(PATIENCE, heard.next()).await.unwrap().unwrap(), said);
+    }
+}
+
+#[tokio::test]
 async fn telling_nobody_is_no_error_and_nothing_is_kept() {
     let server = server().await;
     let (workspace, job) = (WorkspaceId::new(), JobId::new());

@@ -2,8 +2,10 @@
 
 use chrono::Utc;
 use escriba_domain::{ChunkId, JobId, OutboxId, WorkspaceId};
-use escriba_events::{Headers, JobEvent, Message, event_message, job_canceled, job_segments_added, job_started};
-use escriba_messaging::EventAt;
+use escriba_events::{
+    Headers, JobEvent, Message, event_message, job_canceled, job_deleted, job_segments_added, job_started,
+};
+use escriba_messaging::{Entrance, EventAt, EventFilter};
 use escriba_test_support::{PATIENCE, segment};
 use futures_util::{Stream, StreamExt};
 
@@ -126,4 +128,63 @@ async fn events_of_a_later_version_are_passed_over() {
 
 fn message_without_type(job: &Job) -> Message {
     event_message(&job_canceled(job.workspace, job.id), Utc::now(), &Headers::new())
+}
+
+#[tokio::test]
+async fn a_workspaces_events_are_all_of_its_jobs_or_those_that_are_chosen() {
+    let server = server().await;
+    let (one, stranger) = (job(), job());
+    let other = Job { workspace: one.workspace, id: JobId::new() };
+    for of in [&one, &stranger, &other] {
+        publish(&server, &job_started(of.workspace, of.id, "worker-1")).await;
+        publish(&server, &of.segments_added(0)).await;
+        publish(&server, &job_deleted(of.workspace, of.id)).await;
+    }
+    let all = EventFilter::default();
+    let ends = EventFilter { types: vec!["canceled", "deleted"], job: None };
+    let of_other = EventFilter { types: Vec::new(), job: Some(other.id) };
+    let starts_of_other = EventFilter { types: vec!["started"], job: Some(other.id) };
+    for (filter, expected) in
+        [(all, vec![1, 2, 3, 7, 8, 9]), (ends, vec![3, 9]), (of_other, vec![7, 8, 9]), (starts_of_other, vec![7])]
+    {
+        let (entrance, events) = server.messaging.replay_workspace(one.workspace, &filter, Some(0)).await.unwrap();
+        assert_eq!(entrance, Entrance { after: 0, is_gap: false });
+        let mut events = Box::pin(events);
+        let mut sequences = Vec::new();
+        while sequences.len() < expected.len() {
+            sequences.push(next(&mut events).await.sequence);
+        }
+        assert_eq!(sequences, expected, "{filter:?}");
+    }
+    let (entrance, events) = server.messaging.replay_workspace(one.workspace, &ends_only(), None).await.unwrap();
+    assert_eq!(entrance, Entrance { after: 9, is_gap: false }, "who names no place begins now");
+    let mut events = Box::pin(events);
+    publish(&server, &job_canceled(one.workspace, one.id)).await;
+    assert_eq!(next(&mut events).await.sequence, 10);
+}
+
+fn ends_only() -> EventFilter {
+    EventFilter { types: vec!["canceled", "completed", "failed"], job: None }
+}
+
+#[tokio::test]
+async fn what_is_not_kept_any_more_is_a_gap_and_the_rest_follows() {
+    let server = server().await;
+    let job = job();
+    for nth in 0..6 {
+        publish(&server, &job.segments_added(nth)).await;
+    }
+    server.raw.get_stream("EVENTS").await.unwrap().purge().sequence(4).await.unwrap();
+    let enter = async |after| {
+        let filter = EventFilter::default();
+        let (entrance, events) = server.messaging.replay_workspace(job.workspace, &filter, after).await.unwrap();
+        (entrance, next(&mut Box::pin(events)).await.sequence)
+    };
+    assert_eq!(enter(Some(0)).await, (Entrance { after: 3, is_gap: false }, 4), "the oldest that is kept");
+    assert_eq!(enter(Some(2)).await, (Entrance { after: 3, is_gap: true }, 4));
+    assert_eq!(enter(Some(3)).await, (Entrance { after: 3, is_gap: false }, 4), "nothing was missed");
+    assert_eq!(enter(Some(5)).await, (Entrance { after: 5, is_gap: false }, 6));
+    assert_eq!(enter(Some(7)).await, (Entrance { after: 3, is_gap: true }, 4), "this stream never had it");
+    let mut events = Box::pin(server.messaging.replay_events(job.workspace, job.id, Some(7)).await.unwrap());
+    assert_eq!(next(&mut events).await.sequence, 4, "nor does a job's reader wait for what does not come");
 }
