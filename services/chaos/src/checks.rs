@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::ensure;
 use escriba_database::{
     Database,
-    jobs::{Filter, Job, list},
+    jobs::{Filter, Job, Order, list},
 };
 
 use self::events::History;
@@ -53,11 +53,12 @@ pub(crate) async fn check(world: &Arc<World>, done: &[Fault]) -> anyhow::Result<
 pub(crate) async fn all_jobs(world: &World, database: &Database) -> anyhow::Result<BTreeMap<String, Job>> {
     let mut found = BTreeMap::new();
     for caller in &world.stack.callers {
-        let mut filter = Filter::default();
+        let (filter, order) = (Filter::default(), Order::default());
+        let mut behind = None;
         loop {
-            let page = list(database, caller.workspace, &filter, PAGE).await?;
+            let page = list(database, caller.workspace, &filter, (order, behind), PAGE).await?;
             let Some(last) = page.last() else { break };
-            filter.before = Some(last.id);
+            behind = Some(order.place_of(last));
             for job in page {
                 let twin = found.insert(job.file_name.clone(), job);
                 ensure!(twin.is_none(), "one submission became two jobs: {twin:?}");

@@ -84,7 +84,7 @@ type Apis = (
     api_keys::ApiKeysApi,
     openai::TranscriptionsApi,
     openai::ModelsApi,
-    (media::MediaApi, waveform::WaveformApi, segments::SegmentsApi, versions::VersionsApi),
+    (bulk::BulkApi, media::MediaApi, waveform::WaveformApi, segments::SegmentsApi, versions::VersionsApi),
 );
 
 /// The `OpenAPI` document, without starting anything.

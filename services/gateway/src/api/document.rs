@@ -114,6 +114,7 @@ fn add_examples(operation: &mut Value) {
             "Tus-Resumable" => json!("1.0.0"),
             "Upload-Offset" => json!(0),
             "Upload-Length" => json!(176_128),
+            "If-Match" => json!("\"1\""),
             "version" => json!(1),
             _ => continue,
         };

@@ -18,23 +18,13 @@ use super::{
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     #[error("The model `{asked}` is not offered here. Ask for one of: {offered}.")]
-    ModelNotOffered {
-        asked: ModelName,
-        offered: String,
-    },
+    ModelNotOffered { asked: ModelName, offered: String },
     #[error("The prompt has {chars} characters; at most {MAX_PROMPT_CHARS} are taken.")]
-    PromptTooLong {
-        chars: usize,
-    },
+    PromptTooLong { chars: usize },
     #[error("The prompt and the hotwords have {chars} characters together; at most {MAX_PROMPT_CHARS} are taken.")]
-    HintsTooLong {
-        chars: usize,
-    },
+    HintsTooLong { chars: usize },
     #[error("The hotword `{word}` has {chars} characters; at most {MAX_HOTWORD_CHARS} are taken.")]
-    HotwordTooLong {
-        word: String,
-        chars: usize,
-    },
+    HotwordTooLong { word: String, chars: usize },
     #[error("The model `{0}` knows English alone. Leave the language out, ask for `en`, or use a multilingual model.")]
     EnglishOnly(ModelName),
     #[error(
@@ -47,6 +37,7 @@ pub enum SubmitError {
     LanguageFixedAndChanging,
     #[error(transparent)]
     Labels(#[from] LabelError),
+    #[error(transparent)]
     Once(#[from] OnceError),
     #[error(transparent)]
     Room(#[from] RoomError),

@@ -225,12 +225,12 @@ impl Work<'_> {
     }
 }
 
-/// The prompt with the hotwords before it: what comes last weighs most.
 /// The worker's own limit, or the sender's where that is less. 0 is none.
 fn shorter(own_ms: u64, senders_ms: u64) -> u64 {
     if senders_ms == 0 { own_ms } else { own_ms.min(senders_ms) }
 }
 
+/// The prompt with the hotwords before it: what comes last weighs most.
 fn prompt(options: &v1::Options) -> Option<String> {
     let hotwords = options.hotwords.join(", ");
     let parts: Vec<_> = [hotwords, options.prompt.clone()].into_iter().filter(|part| !part.is_empty()).collect();

@@ -7,7 +7,7 @@ use escriba_database::{
     Database,
     jobs::{self, Ending, Failure},
 };
-use escriba_domain::{JobId, WorkspaceId};
+use escriba_domain::{JobId, Labels, WorkspaceId};
 use escriba_test_support::{job_options, tenant};
 use tokio::task::JoinSet;
 
@@ -92,7 +92,14 @@ async fn find_or_add(db: &Database, workspace: WorkspaceId) -> JobId {
     let recording = crate::rows::media_of(workspace);
     escriba_database::media::insert(&tx, &recording).await.unwrap();
     let trace = crate::rows::trace();
-    let new = jobs::NewJob { id: JobId::new(), workspace, media: recording.id, options: job_options(), trace };
+    let new = jobs::NewJob {
+        id: JobId::new(),
+        workspace,
+        media: recording.id,
+        options: job_options(),
+        labels: Labels::default(),
+        trace,
+    };
     jobs::insert(&tx, &new).await.unwrap();
     jobs::note_fingerprint(&tx, new.id, &FINGERPRINT).await.unwrap();
     tx.commit().await.unwrap();

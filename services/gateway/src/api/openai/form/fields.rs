@@ -183,7 +183,7 @@ pub(in crate::api::openai) fn refused(error: &SubmitError) -> Refusal {
         SubmitError::HintsTooLong { .. } | SubmitError::HotwordTooLong { .. } => Some("keywords"),
         SubmitError::EnglishOnly(_) => Some("language"),
         SubmitError::LanguageGivenAndOpen | SubmitError::LanguageFixedAndChanging => Some("languages"),
-        SubmitError::Once(_) | SubmitError::Database(_) => None,
+        SubmitError::Labels(_) | SubmitError::Once(_) | SubmitError::Database(_) => None,
         SubmitError::Room(room) => return no_room(room),
     };
     Refusal::new(error.kind(), "invalid_value", param, error)
