@@ -16,6 +16,7 @@ mod m20261121_000010_intake;
 mod m20261121_000011_editing;
 mod m20261121_000012_access;
 mod m20261121_000013_listing;
+mod m20261121_000014_redo;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_editing::Migration),
             Box::new(m20261121_000012_access::Migration),
             Box::new(m20261121_000013_listing::Migration),
+            Box::new(m20261121_000014_redo::Migration),
         ]
     }
 }

@@ -50,10 +50,24 @@ async fn a_recording_is_played_and_its_transcript_put_right() {
     let reverted = stack.client.request(Method::POST, &path).header("If-Match", "\"3\"").send().await.unwrap();
     assert_eq!(json_of(reverted, StatusCode::OK).await["version"], 4);
     assert_reads(&stack, &job, "", &english.text).await;
+    assert_is_heard_again(&stack, &job, &segments[0], &english.text).await;
     let stored = NatsWire::connect(&stack.nats.url()).await.events_of(&job).await;
-    let types: Vec<_> = stored.iter().rev().take(3).map(|stored| stored.headers["ce-type"].as_str()).collect();
-    assert_eq!(types, ["escriba.job.transcript_edited.v1"; 3]);
+    let types: Vec<_> = stored.iter().rev().take(5).map(|stored| stored.headers["ce-type"].as_str()).collect();
+    assert_eq!(types, ["escriba.job.transcript_edited.v1"; 5]);
     stack.assert_nothing_is_left().await;
+}
+
+/// A segment that somebody spoiled is what it was once its span is transcribed again.
+async fn assert_is_heard_again(stack: &Stack, job: &str, segment: &Value, text: &str) {
+    let spoil = json!([{ "op": "set", "id": segment["id"], "text": "Nobody said this." }]);
+    json_of(patch(stack, job, 4, &spoil).await, StatusCode::OK).await;
+    let span = json!({ "from": segment["start"], "to": segment["end"], "language": "en" });
+    let request = stack.client.request(Method::POST, &format!("/v1/jobs/{job}/redo")).json(&span);
+    let redo = json_of(request.send().await.unwrap(), StatusCode::ACCEPTED).await;
+    let redone = stack.client.complete(redo["id"].as_str().unwrap()).await;
+    let length = segment["end"].as_f64().unwrap() - segment["start"].as_f64().unwrap();
+    assert!((redone["duration"].as_f64().unwrap() - length).abs() < 0.01, "{redone}");
+    assert_reads(stack, job, "", text).await;
 }
 
 async fn json_of(response: Response, expected: StatusCode) -> Value {

@@ -3,6 +3,7 @@
 
 mod api_key_view;
 mod api_keys;
+mod asked;
 mod authentication;
 mod bulk;
 mod byte_range;
@@ -25,6 +26,7 @@ mod preconditions;
 mod problem;
 mod queue;
 mod rate_headers;
+mod redo;
 mod requests;
 mod segments;
 mod segments_view;
@@ -84,7 +86,14 @@ type Apis = (
     api_keys::ApiKeysApi,
     openai::TranscriptionsApi,
     openai::ModelsApi,
-    (bulk::BulkApi, media::MediaApi, waveform::WaveformApi, segments::SegmentsApi, versions::VersionsApi),
+    (
+        bulk::BulkApi,
+        media::MediaApi,
+        waveform::WaveformApi,
+        segments::SegmentsApi,
+        versions::VersionsApi,
+        redo::RedoApi,
+    ),
 );
 
 /// The `OpenAPI` document, without starting anything.
@@ -105,7 +114,8 @@ pub fn service(app: Arc<App>, shutdown: CancellationToken) -> OpenApiService<Api
             media::MediaApi { app: app.clone() },
             waveform::WaveformApi { app: app.clone() },
             segments::SegmentsApi { app: app.clone() },
-            versions::VersionsApi { app },
+            versions::VersionsApi { app: app.clone() },
+            redo::RedoApi { app },
         ),
     );
     let operator = ContactObject::new().name("Whoever runs this installation");

@@ -87,7 +87,7 @@ async fn transcribe(
         prompt: None,
         word_timestamps: arguments.words,
     };
-    let plan = Plan { options, multilingual: false, resume_ms: 0, until_ms: u64::MAX, next_index: 0 };
+    let plan = Plan { options, multilingual: false, from_ms: 0, resume_ms: 0, until_ms: u64::MAX, next_index: 0 };
     let (sender, mut events) = mpsc::channel(16);
     let cancel = Arc::default();
     let decoders = decoders.clone();

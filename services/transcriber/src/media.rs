@@ -29,6 +29,11 @@ pub use request::DecodeRequest;
 /// Samples a second of everything that leaves this module: what Whisper was trained on.
 pub const SAMPLE_RATE: u32 = 16_000;
 
+/// Samples in so many milliseconds.
+pub const fn ms_to_samples(ms: u64) -> u64 {
+    ms * (SAMPLE_RATE as u64 / 1000)
+}
+
 /// Milliseconds that so many samples last, rounded down.
 pub const fn samples_to_ms(samples: u64) -> u64 {
     samples * 1000 / SAMPLE_RATE as u64

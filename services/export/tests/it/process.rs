@@ -78,7 +78,8 @@ impl Store {
         };
         let job = JobId::new();
         let labels = Labels::default();
-        let new = jobs::NewJob { id: job, workspace, media: recording.id, options, labels, trace: [].into() };
+        let new =
+            jobs::NewJob { id: job, workspace, media: recording.id, options, labels, redo: None, trace: [].into() };
         jobs::insert(&tx, &new).await?;
         let chunk = chunks::insert_whole(&tx, &new).await?;
         for page in segments.chunks(500) {

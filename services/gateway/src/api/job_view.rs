@@ -28,10 +28,12 @@ pub(super) struct JobView {
     metadata: BTreeMap<String, String>,
     media: MediaView,
     options: OptionsView,
+    /// The span of another job's recording that it transcribes again; null for all other jobs.
+    redo: Option<RedoView>,
     created_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
-    /// The recording's length in seconds, once known.
+    /// The length in seconds of the recording, or of the span that is transcribed again, once known.
     duration: Option<f64>,
     /// Seconds that workers have spent on it.
     processing_time: f64,
@@ -55,6 +57,18 @@ pub(super) struct JobView {
     /// Where a search found something: in its title, its file name, and the first places of its transcript. Null unless
     /// `q` was asked for. It may be empty, as where a phrase goes on from one segment into the next.
     pub(super) highlights: Option<Vec<HighlightView>>,
+}
+
+/// A span that is transcribed again. Once the job is completed, what it heard takes its place in the transcript.
+#[derive(Debug, Object)]
+#[oai(rename = "JobRedo")]
+struct RedoView {
+    /// The job whose transcript it is.
+    job_id: Uuid,
+    /// Where the span begins, in seconds of the recording.
+    from: f64,
+    /// Where it ends.
+    to: f64,
 }
 
 /// The uploaded bytes.
@@ -199,6 +213,11 @@ impl JobView {
             tags: job.labels.tags,
             metadata: job.labels.metadata,
             media: MediaView { id: job.media.as_uuid(), bytes: job.media_bytes, sha256: hex::encode(job.media_sha256) },
+            redo: job.redo.map(|redo| RedoView {
+                job_id: redo.of.as_uuid(),
+                from: seconds(redo.from_ms),
+                to: seconds(redo.to_ms),
+            }),
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,
@@ -286,6 +305,7 @@ impl Example for JobView {
                 audio_track: None,
                 word_timestamps: true,
             },
+            redo: None,
             created_at,
             started_at: after(40),
             finished_at: after(1_340),

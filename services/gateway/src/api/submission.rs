@@ -89,13 +89,7 @@ async fn submit_import(
 /// Queues the transcription of a stored recording, which goes when it cannot be.
 async fn queue(app: &App, received: Received, once: &Once) -> Result<Answer, Failure> {
     let media = received.media.clone();
-    // It has one chunk, which waits. Where, can be asked.
-    let counts = ChunkCounts { waiting: 1, ..ChunkCounts::default() };
-    let answer = |job: Job| {
-        let location = format!("/v1/jobs/{}", job.id);
-        idempotency::keepable(Accepted::Job(Json(JobView::new(job, counts, None)), location))
-    };
-    match within_reason(submit_job(app, received.media, received.submission, once, answer)).await {
+    match within_reason(submit_job(app, received.media, received.submission, once, accepted)).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             // Where the outcome is unknown the job may be there; an upload without one is swept later.
@@ -107,7 +101,14 @@ async fn queue(app: &App, received: Received, once: &Once) -> Result<Answer, Fai
     }
 }
 
-fn not_submitted(error: SubmitError) -> Failure {
+/// What is said of a new job. It has one chunk, which waits; where, can be asked.
+pub(super) fn accepted(job: Job) -> Answer {
+    let counts = ChunkCounts { waiting: 1, ..ChunkCounts::default() };
+    let location = format!("/v1/jobs/{}", job.id);
+    idempotency::keepable(Accepted::Job(Json(JobView::new(job, counts, None)), location))
+}
+
+pub(super) fn not_submitted(error: SubmitError) -> Failure {
     match error {
         SubmitError::Once(error) => idempotency::refused(error),
         error => failure(error.kind(), error.code(), &error),

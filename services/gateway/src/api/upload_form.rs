@@ -9,7 +9,7 @@ pub(super) use options::defaults;
 
 use bytes::Bytes;
 use escriba_database::media::Media;
-use escriba_domain::WorkspaceId;
+use escriba_domain::{JobOptions, WorkspaceId};
 use futures_util::Stream;
 use poem::{
     FromRequest, Request, RequestBody,
@@ -158,6 +158,30 @@ pub(super) fn read_submission<'a>(
     }
     check(app, &submission)?;
     Ok(submission)
+}
+
+/// The options of another job, with these changed. What is named takes the place of all that the other had of it, and of
+/// what cannot stand beside it.
+pub(super) fn change_options(mut options: JobOptions, asked: &[(&str, String)]) -> Result<JobOptions, Failure> {
+    for (name, _) in asked {
+        match *name {
+            "language" => {
+                options.languages.clear();
+                options.multilingual = false;
+            }
+            "languages" => {
+                options.languages.clear();
+                options.language = None;
+            }
+            "multilingual" => options.language = None,
+            "hotwords" => options.hotwords.clear(),
+            _ => {}
+        }
+    }
+    for (name, text) in asked {
+        options::set(&mut options, name, text)?;
+    }
+    Ok(options)
 }
 
 fn set(submission: &mut Submission, name: &str, text: &str) -> Result<(), Failure> {

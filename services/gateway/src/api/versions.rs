@@ -34,7 +34,7 @@ pub struct VersionsApi {
 #[oai(rename = "TranscriptVersion", example)]
 struct VersionView {
     version: u32,
-    /// `recognition` for the first, `edit` or `revert`.
+    /// `recognition` for the first, `edit`, `revert`, or `redo` where a span was transcribed again.
     origin: String,
     /// When it was made; null while the job is not over.
     created_at: Option<DateTime<Utc>>,

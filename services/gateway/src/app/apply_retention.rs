@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use escriba_blobs::{BlobStore, ObjectKey};
 use escriba_database::{
-    Database, DatabaseError, media,
+    Database, DatabaseError, jobs, media,
     retention::{self, Due, Kept},
     workspaces,
 };
@@ -79,16 +79,22 @@ async fn delete_some(
     match kept {
         Kept::Transcripts => {
             for due in &all_due {
+                for redo in jobs::lock_redos(&tx, due.job).await? {
+                    delete_rows(&tx, workspace, redo.id, None).await?;
+                }
                 delete_rows(&tx, workspace, due.job, due.media).await?;
             }
         }
-        Kept::Media => media::mark_deleted(&tx, &all_due.iter().map(|due| due.media).collect::<Vec<_>>()).await?,
+        Kept::Media => {
+            media::mark_deleted(&tx, &all_due.iter().filter_map(|due| due.media).collect::<Vec<_>>()).await?;
+        }
     }
     tx.commit().await?;
     for due in &all_due {
         report.add(kept, due);
         // The outline of a recording tells of it too.
-        for key in [ObjectKey::Media { workspace, media: due.media }, ObjectKey::Peaks { workspace, job: due.job }] {
+        let recording = due.media.map(|media| ObjectKey::Media { workspace, media });
+        for key in recording.into_iter().chain([ObjectKey::Peaks { workspace, job: due.job }]) {
             if let Err(error) = blobs.delete(key).await {
                 tracing::warn!(%error, %key, "a recording that is kept no longer was left to the sweep");
                 report.failures.add_failure(&key.to_string(), &error);

@@ -36,8 +36,9 @@ pub async fn complete_chunk(app: &App, claimed: Claimed, end: ChunkEnd) -> Resul
     job.processing_ms += end.processing_ms;
     match chunk.kind {
         ChunkKind::Whole => {
-            jobs::note_decoded(&tx, job.id, end.audio_ms, &end.warnings).await?;
-            (job.audio_ms, job.warnings) = (Some(end.audio_ms), end.warnings);
+            let audio_ms = job.redo.map_or(end.audio_ms, |redo| redo.length_ms());
+            jobs::note_decoded(&tx, job.id, audio_ms, &end.warnings).await?;
+            (job.audio_ms, job.warnings) = (Some(audio_ms), end.warnings);
         }
         ChunkKind::Part => {
             let rest_ms = chunk.end_ms.unwrap_or_default().saturating_sub(chunk.through_ms);

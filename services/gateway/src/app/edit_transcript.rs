@@ -14,13 +14,13 @@ use escriba_database::{
     outbox,
     transcripts::{self, Identified, Key, Version},
 };
-use escriba_domain::{EditSummary, ErrorKind, JobId, JobState, SegmentId, VersionOrigin};
+use escriba_domain::{ApiKeyId, EditSummary, ErrorKind, JobId, JobState, SegmentId, VersionOrigin};
 use escriba_events::{Edition, event_message, job_transcript_edited};
 use escriba_runtime::trace_context;
 
 use super::App;
 use draft::Draft;
-pub use operation::{Change, NewSegment, Operation, OperationError, Place};
+pub use operation::{At, Change, NewSegment, Operation, OperationError, Place};
 pub use substitution::{Case, Substitution, Words};
 
 /// More belong in several batches.
@@ -112,7 +112,8 @@ pub async fn edit_transcript(
         return Ok(Edited { version, changed: Vec::new(), removed: Vec::new(), summary: outcome.summary });
     }
     let (keys, new) = (&outcome.gone, &outcome.new);
-    let version = make_version(&tx, &job, caller, (keys, new), (VersionOrigin::Edit, None, outcome.summary)).await?;
+    let version =
+        make_version(&tx, &job, caller.key, (keys, new), (VersionOrigin::Edit, None, outcome.summary)).await?;
     tx.commit().await?;
     Ok(Edited { version, changed: outcome.new, removed: outcome.removed, summary: outcome.summary })
 }
@@ -139,15 +140,15 @@ pub(super) async fn lock_for_edit(
 pub(super) async fn make_version(
     tx: &Transaction,
     job: &Job,
-    caller: Caller,
+    by: ApiKeyId,
     (gone, new): (&[Key], &[Identified]),
     (origin, reverted_to, summary): (VersionOrigin, Option<u32>, EditSummary),
 ) -> Result<u32, DatabaseError> {
     let version = job.transcript_version + 1;
     transcripts::replace(tx, job.id, version, (gone, new)).await?;
-    let made = Version { version, origin, reverted_to, by: caller.key, summary, created_at: tx.now() };
+    let made = Version { version, origin, reverted_to, by, summary, created_at: tx.now() };
     transcripts::add_version(tx, job.id, &made).await?;
-    let edition = Edition { version, reverted_to, by: caller.key, summary };
+    let edition = Edition { version, reverted_to, by, summary };
     let event = job_transcript_edited(job.workspace, job.id, &edition);
     outbox::append(tx, event_message(&event, tx.now(), &trace_context::current())).await?;
     tracing::info!(job = %job.id, version, %origin, "a transcript has a new version");

@@ -8,6 +8,8 @@ use escriba_database::{
 use escriba_domain::{ChunkState, FailureCode, JobState};
 use escriba_events::{Completion, Headers, event_message, job_canceled, job_completed, job_failed};
 
+use super::place_redo::place_redo;
+
 /// Ends a job whose lock the transaction holds. A job that is over stays as it is: the answer is `false`.
 pub(super) async fn end_job(
     tx: &Transaction,
@@ -21,6 +23,9 @@ pub(super) async fn end_job(
     jobs::finish(tx, job, ending).await?;
     let event = match ending {
         Ending::Completed => {
+            if let Some(redo) = &job.redo {
+                place_redo(tx, job, redo).await?;
+            }
             let completion = Completion {
                 language: job.spoken_language.or(job.options.language),
                 audio_ms: job.audio_ms.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! A worker says how far it is: its lease is renewed, and the job's listeners hear of the progress.
 
 use escriba_database::{DatabaseError, chunks, jobs};
-use escriba_domain::ChunkKind;
+use escriba_domain::{ChunkKind, Redo};
 
 use super::{
     App,
@@ -29,7 +29,7 @@ pub async fn renew_lease(app: &App, claimed: Claimed, progress: Progress) -> Res
         Held::No(lost) => return Ok(Held::No(lost)),
     };
     chunks::renew(&tx, claimed.chunk, LEASE_TIME).await?;
-    let Progress { processed_ms, audio_ms, speed, time_left_ms } = progress;
+    let Progress { processed_ms, audio_ms, speed, time_left_ms } = of_span(progress, job.redo.as_ref());
     let is_alone = chunk.kind == ChunkKind::Whole && chunk.part_count == 0;
     if is_alone {
         jobs::note_progress(&tx, job.id, jobs::Progress { processed_ms, audio_ms, time_left_ms }).await?;
@@ -44,6 +44,21 @@ pub async fn renew_lease(app: &App, claimed: Claimed, progress: Progress) -> Res
         tell_progress(app, &job, Told { processed_ms, audio_ms, speed, time_left_ms }).await;
     }
     Ok(Held::Yes(()))
+}
+
+/// A worker says how far it is in the recording. Where a span is done again, that is all there is of it.
+fn of_span(progress: Progress, redo: Option<&Redo>) -> Progress {
+    let Some(redo) = redo else { return progress };
+    let processed_ms = progress.processed_ms.clamp(redo.from_ms, redo.to_ms) - redo.from_ms;
+    let rest_ms = redo.length_ms() - processed_ms;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "milliseconds of a recording are far below 2^52, and no speed is negative"
+    )]
+    let time_left_ms = progress.time_left_ms.map(|_| (rest_ms as f64 / progress.speed) as u64);
+    Progress { processed_ms, audio_ms: Some(redo.length_ms()), time_left_ms, ..progress }
 }
 
 /// The worker's stream broke without an end: the chunk waits only a little for it to come back.

@@ -39,7 +39,7 @@ pub async fn revert_transcript(
         ..EditSummary::default()
     };
     let made = (VersionOrigin::Revert, Some(version), summary);
-    let version = make_version(&tx, &job, caller, (&gone, &new), made).await?;
+    let version = make_version(&tx, &job, caller.key, (&gone, &new), made).await?;
     tx.commit().await?;
     Ok(Edited { version, changed: new, removed, summary })
 }

@@ -2,8 +2,8 @@
 
 use escriba_database::{DatabaseError, Transaction, chunks, jobs, media, outbox};
 use escriba_domain::{
-    ErrorKind, JobId, JobOptions, LabelError, Labels, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName,
-    hint_chars,
+    ErrorKind, JobId, JobOptions, LabelError, Labels, Language, MAX_HOTWORD_CHARS, MAX_PROMPT_CHARS, ModelName, Redo,
+    WorkspaceId, hint_chars,
 };
 use escriba_events::{QueuedMedia, WorkItem, event_message, job_queued};
 use escriba_runtime::trace_context;
@@ -156,23 +156,29 @@ pub(super) async fn insert_job(
     submission: Submission,
 ) -> Result<jobs::Job, SubmitError> {
     check_submission(app, &submission)?;
+    take_room(tx, recording.workspace).await?;
+    media::insert(tx, &recording).await?;
+    let workspace = recording.workspace;
+    let media = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
+    Ok(enqueue(tx, workspace, media, submission, None).await?)
+}
+
+/// Queues a job for a recording that has its row, the whole of it or a span.
+pub(super) async fn enqueue(
+    tx: &Transaction,
+    workspace: WorkspaceId,
+    media: QueuedMedia,
+    submission: Submission,
+    redo: Option<Redo>,
+) -> Result<jobs::Job, DatabaseError> {
     let Submission { options, labels } = submission;
     let trace = trace_context::current();
-    let job = jobs::NewJob {
-        id: JobId::new(),
-        workspace: recording.workspace,
-        media: recording.id,
-        options,
-        labels,
-        trace: trace.clone(),
-    };
-    take_room(tx, job.workspace).await?;
-    media::insert(tx, &recording).await?;
+    let job =
+        jobs::NewJob { id: JobId::new(), workspace, media: media.id, options, labels, redo, trace: trace.clone() };
     jobs::insert(tx, &job).await?;
     let chunk_id = chunks::insert_whole(tx, &job).await?;
 
-    let queued = QueuedMedia { id: recording.id, file_name: recording.file_name, bytes: recording.size_bytes };
-    let event = job_queued(job.workspace, job.id, queued, &job.options, 1);
+    let event = job_queued(job.workspace, job.id, media, &job.options, 1);
     outbox::append(tx, event_message(&event, tx.now(), &trace)).await?;
     let item = WorkItem {
         workspace_id: job.workspace,
@@ -184,7 +190,7 @@ pub(super) async fn insert_job(
     };
     bells::ring(tx, &item, &trace).await?;
     let inserted = jobs::lock(tx, job.id).await?;
-    inserted.ok_or_else(|| DatabaseError::Corrupt { what: "new job", value: job.id.to_string() }.into())
+    inserted.ok_or_else(|| DatabaseError::Corrupt { what: "new job", value: job.id.to_string() })
 }
 
 /// The job is committed.

@@ -28,6 +28,7 @@ pub(super) fn proceed(grant: &Grant) -> Directive {
     // A recording that changes its language is not held to the one it began with.
     let settled = job.spoken_language.filter(|_| !options.multilingual);
     let language = settled.or(options.language);
+    let given_language = job.redo.map_or(options.language, |redo| redo.given_language);
     directive(Body::Proceed(v1::Proceed {
         lease: grant.lease,
         lease_ms: millis(LEASE_TIME),
@@ -42,7 +43,7 @@ pub(super) fn proceed(grant: &Grant) -> Directive {
             channels: channels_to_proto(options.channels).into(),
             audio_track: options.audio_track.as_ref().map(ToString::to_string).unwrap_or_default(),
             word_timestamps: options.word_timestamps,
-            given_language: options.language.map(code).unwrap_or_default(),
+            given_language: given_language.map(code).unwrap_or_default(),
             max_audio_ms: grant.max_audio_ms.unwrap_or_default(),
         }),
         resume_ms: chunk.through_ms,
@@ -60,6 +61,8 @@ fn source(job: &Job, chunk: &Chunk) -> Source {
             media_key: ObjectKey::Media { workspace: job.workspace, media: job.media }.to_string(),
             media_bytes: job.media_bytes,
             planned_parts: chunk.part_count,
+            from_ms: chunk.start_ms,
+            until_ms: chunk.end_ms.unwrap_or_default(),
         }),
         ChunkKind::Part => Source::Part(v1::Part {
             speech_key: ObjectKey::Windows { workspace: job.workspace, job: job.id, chunk: chunk.id }.to_string(),

@@ -105,6 +105,7 @@ async fn every_operation_is_described_exemplified_and_says_how_it_fails() {
             "listModels",
             "listSegments",
             "listVersions",
+            "redoSpan",
             "retrieveModel",
             "retryJob",
             "retryJobs",

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A segment every two seconds, without channels: "zero one two." and so on.
-fn spoken(index: u32) -> Segment {
+pub(crate) fn spoken(index: u32) -> Segment {
     let plain = segment(index);
     let word = |nth: u64, text: String| Word {
         start_ms: plain.start_ms + nth * 600,
@@ -24,7 +24,7 @@ fn spoken(index: u32) -> Segment {
     Segment { text: format!("Line{index} goes here."), channel: None, words, ..plain }
 }
 
-async fn transcribed(gateway: &mut Gateway, count: u32) -> JobId {
+pub(crate) async fn transcribed(gateway: &mut Gateway, count: u32) -> JobId {
     let item = gateway.submit_form(recording().text("word_timestamps", "true")).await;
     transcribe(gateway, &item, count).await
 }
@@ -43,7 +43,7 @@ async fn send(gateway: &Gateway, job: JobId, version: &str, operations: Value) -
 }
 
 /// An edit that is taken.
-async fn edit(gateway: &Gateway, job: JobId, version: u32, operations: Value) -> Value {
+pub(crate) async fn edit(gateway: &Gateway, job: JobId, version: u32, operations: Value) -> Value {
     taken(send(gateway, job, &format!("\"{version}\""), operations).await).await
 }
 
@@ -61,7 +61,7 @@ async fn read(gateway: &Gateway, job: JobId, query: &str) -> Value {
     response.json().await.unwrap()
 }
 
-async fn texts(gateway: &Gateway, job: JobId, query: &str) -> Vec<String> {
+pub(crate) async fn texts(gateway: &Gateway, job: JobId, query: &str) -> Vec<String> {
     let page = read(gateway, job, query).await;
     page["items"].as_array().unwrap().iter().map(|item| item["text"].as_str().unwrap().to_owned()).collect()
 }

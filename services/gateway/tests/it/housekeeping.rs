@@ -62,11 +62,11 @@ async fn sweep(gateway: &Gateway, mode: Mode) -> SweepReport {
     sweep_orphans(&gateway.db, &store(gateway), DAY, mode).await.unwrap()
 }
 
-async fn retention(gateway: &Gateway, mode: Mode) -> RetentionReport {
+pub(crate) async fn retention(gateway: &Gateway, mode: Mode) -> RetentionReport {
     apply_retention(&gateway.db, &store(gateway), mode).await.unwrap()
 }
 
-async fn keep(gateway: &Gateway, media: Option<u32>, transcripts: Option<u32>) {
+pub(crate) async fn keep(gateway: &Gateway, media: Option<u32>, transcripts: Option<u32>) {
     let tx = gateway.db.begin().await.unwrap();
     workspaces::keep_media(&tx, gateway.workspace, media).await.unwrap();
     workspaces::keep_transcripts(&tx, gateway.workspace, transcripts).await.unwrap();

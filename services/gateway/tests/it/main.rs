@@ -22,6 +22,7 @@ mod openai;
 mod operations;
 mod outages;
 mod parts;
+mod redo;
 mod retry;
 mod scopes;
 mod segments;

@@ -28,6 +28,7 @@ async fn queue(gateway: &Gateway, workspace: WorkspaceId) -> JobId {
         media: recording.id,
         options: job_options(),
         labels: Labels::default(),
+        redo: None,
         trace: std::collections::BTreeMap::new(),
     };
     let tx = gateway.db.begin().await.unwrap();

@@ -8,8 +8,10 @@ mod same;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use escriba_domain::{JobId, JobOptions, JobState, Labels, Language, MediaId, Statistics, Warning, WorkspaceId};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use escriba_domain::{JobId, JobOptions, JobState, Labels, Language, MediaId, Redo, Statistics, Warning, WorkspaceId};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, entity::prelude::Uuid,
+};
 
 pub use change::{
     Ending, Progress, add_processed, add_processing, add_statistics, delete, finish, insert, note_decoded,
@@ -35,6 +37,8 @@ pub struct NewJob {
     pub media: MediaId,
     pub options: JobOptions,
     pub labels: Labels,
+    /// What of which recording it transcribes again, if it is such a job.
+    pub redo: Option<Redo>,
     /// W3C trace context of the request, so that all later work joins its trace.
     pub trace: BTreeMap<String, String>,
 }
@@ -53,9 +57,11 @@ pub struct Job {
     pub state: JobState,
     pub options: JobOptions,
     pub labels: Labels,
+    /// What of which recording it transcribes again, if it is such a job. Its recording is that of the other job.
+    pub redo: Option<Redo>,
     /// Given or detected; `None` until known, and when nobody speaks.
     pub spoken_language: Option<Language>,
-    /// Length of the recording, once known.
+    /// Length of the recording, or of the span that is done again, once known.
     pub audio_ms: Option<u64>,
     /// How much of the recording is transcribed.
     pub processed_ms: u64,
@@ -124,6 +130,18 @@ fn unfinished(workspace: WorkspaceId) -> Select<job::Entity> {
     job::Entity::find()
         .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
         .filter(job::Column::State.is_in(states))
+}
+
+/// The jobs that transcribe spans of this one again, over or not, kept from changing until the transaction ends.
+pub async fn lock_redos(tx: &Transaction, of: JobId) -> Result<Vec<Job>, DatabaseError> {
+    let redos = job::Entity::find().select_only().column(job::Column::Id);
+    let redos = redos.filter(job::Column::RedoOf.eq(of.as_uuid())).order_by_asc(job::Column::Id);
+    let ids: Vec<Uuid> = redos.into_tuple().all(&tx.inner).await?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(lock(tx, id.into()).await?);
+    }
+    Ok(found)
 }
 
 /// The job of this id, whoever's it is, kept from changing until the transaction ends.

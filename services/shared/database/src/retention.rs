@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use escriba_domain::{ChunkId, ChunkState, JobId, JobState, MediaId, PartId, UploadId, WorkspaceId};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RelationTrait, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RelationTrait, Select,
     sea_query::{LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -31,7 +31,8 @@ pub enum Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     pub job: JobId,
-    pub media: MediaId,
+    /// Its own recording; that of a job that does a span again is another's.
+    pub media: Option<MediaId>,
     /// What its recording takes in storage; 0 when that was deleted before.
     pub bytes: u64,
 }
@@ -96,12 +97,36 @@ fn ended_before(workspace: WorkspaceId, kept: Kept, end: DateTime<Utc>) -> Selec
         .column(job::Column::MediaId)
         .column(media::Column::SizeBytes)
         .column(media::Column::DeletedAt)
+        .column(job::Column::RedoOf)
         .join(JoinType::InnerJoin, job::Relation::Media.def())
         .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
         .filter(job::Column::State.is_in(ended))
         .filter(job::Column::FinishedAt.lt(end))
-        .apply_if((kept == Kept::Media).then_some(()), |query, ()| query.filter(media::Column::DeletedAt.is_null()))
+        .filter(job::Column::Id.not_in_subquery(being_redone(workspace).into_query()))
+        .apply_if((kept == Kept::Media).then_some(()), |query, ()| {
+            query.filter(media::Column::DeletedAt.is_null()).filter(job::Column::RedoOf.is_null())
+        })
         .order_by_asc(job::Column::Id)
+}
+
+/// The jobs of which a span is waiting to be done again, or is: they and their recordings are still needed.
+fn being_redone(workspace: WorkspaceId) -> Select<job::Entity> {
+    let unfinished = JobState::ALL.iter().filter(|state| !state.is_terminal()).map(|state| state.as_str());
+    job::Entity::find()
+        .select_only()
+        .column(job::Column::RedoOf)
+        .filter(job::Column::WorkspaceId.eq(workspace.as_uuid()))
+        .filter(job::Column::RedoOf.is_not_null())
+        .filter(job::Column::State.is_in(unfinished))
+}
+
+#[derive(FromQueryResult)]
+struct DueRow {
+    id: Uuid,
+    media_id: Uuid,
+    size_bytes: i64,
+    deleted_at: Option<DateTime<Utc>>,
+    redo_of: Option<Uuid>,
 }
 
 async fn read(
@@ -110,11 +135,11 @@ async fn read(
     after: Option<JobId>,
 ) -> Result<Vec<Due>, DatabaseError> {
     let query = query.apply_if(after, |query, after| query.filter(job::Column::Id.gt(after.as_uuid())));
-    let rows: Vec<(Uuid, Uuid, i64, Option<DateTime<Utc>>)> = query.into_tuple().all(connection).await?;
-    let due = rows.into_iter().map(|(job, media, bytes, deleted)| Due {
-        job: job.into(),
-        media: media.into(),
-        bytes: if deleted.is_some() { 0 } else { bytes.cast_unsigned() },
+    let rows = query.into_model::<DueRow>().all(connection).await?;
+    let due = rows.into_iter().map(|row| Due {
+        job: row.id.into(),
+        media: row.redo_of.is_none().then(|| row.media_id.into()),
+        bytes: if row.deleted_at.is_some() || row.redo_of.is_some() { 0 } else { row.size_bytes.cast_unsigned() },
     });
     Ok(due.collect())
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::states;
+use crate::{ApiKeyId, JobId, Language, job::states};
 
 states! {
     /// What made a version of a transcript.
@@ -13,6 +13,28 @@ states! {
         Edit = "edit",
         /// Somebody went back to an earlier version.
         Revert = "revert",
+        /// A span was transcribed again.
+        Redo = "redo",
+    }
+}
+
+/// A span of a job's recording that another job transcribes again. What it hears takes the place of what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redo {
+    /// The job whose transcript it is.
+    pub of: JobId,
+    pub from_ms: u64,
+    pub to_ms: u64,
+    /// The key of whoever asked for it.
+    pub by: ApiKeyId,
+    /// The language given for the whole recording, which decides on its audio track.
+    pub given_language: Option<Language>,
+}
+
+impl Redo {
+    /// How much is transcribed again.
+    pub const fn length_ms(&self) -> u64 {
+        self.to_ms - self.from_ms
     }
 }
 

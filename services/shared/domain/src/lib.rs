@@ -19,7 +19,7 @@ mod text;
 mod transcript;
 
 pub use audio_track::{AudioTrack, ParseTrackError};
-pub use edit::{EditSummary, VersionOrigin};
+pub use edit::{EditSummary, Redo, VersionOrigin};
 pub use error::ErrorKind;
 pub use failure::{FailureCode, WarningCode};
 pub use id::{ApiKeyId, ChunkId, JobId, MediaId, OutboxId, ParseIdError, PartId, UploadId, WorkspaceId};

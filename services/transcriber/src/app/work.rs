@@ -82,12 +82,14 @@ impl Work<'_> {
         let watch =
             move |_| if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let open = move || decoders.decode_watched(&file, &request, watch);
-        let plan = self.plan();
+        let until_ms = if recording.until_ms == 0 { u64::MAX } else { recording.until_ms };
+        let plan = Plan { from_ms: recording.from_ms, until_ms, ..self.plan() };
         let heard = listen(open, &plan, &self.stop.cancel).await;
         let listening = heard.map_err(|error| of_run(Err(error), elapsed(started)))?;
         let part_ms = self.transcriber.chunk_ms;
         // Parts an earlier attempt planned are work of others by now.
-        let in_parts = recording.planned_parts > 0 || listening.audio_ms.is_none_or(|ms| ms > 2 * part_ms);
+        let wanted_ms = listening.audio_ms.map_or(until_ms, |ms| ms.min(until_ms)).saturating_sub(recording.from_ms);
+        let in_parts = recording.planned_parts > 0 || wanted_ms > 2 * part_ms;
         if !in_parts {
             return self.transcribe(listening, plan, started).await;
         }
@@ -211,6 +213,7 @@ impl Work<'_> {
         let options = self.proceed.options.clone().unwrap_or_default();
         Plan {
             multilingual: options.multilingual,
+            from_ms: 0,
             resume_ms: self.proceed.resume_ms,
             until_ms: u64::MAX,
             next_index: self.proceed.next_index,

@@ -34,9 +34,11 @@ pub struct Plan {
     pub options: RecognizeOptions,
     /// Each window has its own language.
     pub multilingual: bool,
-    /// Everything before this is committed; 0 at first.
+    /// Nothing before this is wanted; 0 for a whole recording.
+    pub from_ms: u64,
+    /// Everything before this is committed; `from_ms` at first.
     pub resume_ms: u64,
-    /// Segments that start here or later are another's; `u64::MAX` for a whole recording.
+    /// Segments that start here or later are another's, or nobody's; `u64::MAX` for a whole recording.
     pub until_ms: u64,
     /// The number of the next segment.
     pub next_index: u32,
@@ -122,7 +124,7 @@ pub async fn listen(
 ) -> Result<Listening, PipelineError> {
     let (sender, mut found) = mpsc::channel(AHEAD);
     let packing = if plan.multilingual { Packing::Apart } else { Packing::Full };
-    let search = Search { packing, resume_ms: plan.resume_ms };
+    let search = Search { packing, resume_ms: plan.resume_ms, from_ms: plan.from_ms, until_ms: plan.until_ms };
     let stop = cancel.clone();
     thread::Builder::new()
         .name("decode".to_owned())

@@ -45,6 +45,10 @@ pub(super) type Searched = Result<Found, PipelineError>;
 pub(super) struct Search {
     pub(super) packing: Packing,
     pub(super) resume_ms: u64,
+    /// Only this is wanted of the recording. All before it is heard too, so that speech in it is found as it is in the
+    /// whole.
+    pub(super) from_ms: u64,
+    pub(super) until_ms: u64,
 }
 
 impl Search {
@@ -74,19 +78,24 @@ impl Search {
         if found.blocking_send(Ok(Found::Info { audio_ms: decoder.info().duration_ms })).is_err() {
             return Ok(());
         }
-        let mut told_ms = 0;
+        let mut told_ms = self.from_ms;
         while let Some(block) = decoder.next_block()? {
             if cancel.load(Ordering::Relaxed) {
                 return Err(PipelineError::Canceled);
             }
             meter.push(&block);
-            for news in ears.push(&block) {
+            for news in self.wanted(ears.push(&block)) {
                 if found.blocking_send(Ok(news)).is_err() {
                     return Ok(());
                 }
                 told_ms = ears.searched_ms();
             }
             let searched_ms = ears.searched_ms();
+            if searched_ms >= self.until_ms {
+                let summary = DecodeSummary { audio_ms: self.until_ms, warnings: Vec::new() };
+                found.blocking_send(Ok(Found::End { summary, peaks: None })).ok();
+                return Ok(());
+            }
             if searched_ms >= told_ms + SILENCE_EVERY_MS {
                 told_ms = searched_ms;
                 if found.blocking_send(Ok(Found::Silence { searched_ms })).is_err() {
@@ -95,13 +104,26 @@ impl Search {
             }
         }
         let summary = decoder.finish()?;
-        for news in ears.finish() {
+        for news in self.wanted(ears.finish()) {
             if found.blocking_send(Ok(news)).is_err() {
                 return Ok(());
             }
         }
-        found.blocking_send(Ok(Found::End { summary, peaks: Some(meter.finish()) })).ok();
+        let is_whole = self.from_ms == 0 && self.until_ms == u64::MAX;
+        let peaks = is_whole.then(|| meter.finish());
+        found.blocking_send(Ok(Found::End { summary, peaks })).ok();
         Ok(())
+    }
+
+    /// Windows as far as they lie in the span.
+    fn wanted(self, news: Vec<Found>) -> impl Iterator<Item = Found> {
+        news.into_iter().filter_map(move |news| match news {
+            Found::Window { window, channel, searched_ms } => {
+                let window = window.within(self.from_ms, self.until_ms)?;
+                Some(Found::Window { window, channel, searched_ms })
+            }
+            other => Some(other),
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    media::samples_to_ms,
+    media::{ms_to_samples, samples_to_ms},
     speech::voice::{Change, FRAME, LEAST_SILENCE, LEAST_SPEECH, VoiceDetector},
 };
 
@@ -49,6 +49,22 @@ pub struct Span {
 }
 
 impl Window {
+    /// What of it lies between two places in the recording; `None` if nobody speaks there.
+    pub fn within(mut self, from_ms: u64, until_ms: u64) -> Option<Self> {
+        let (start_ms, end_ms) = (self.start_ms.max(from_ms), self.end_ms.min(until_ms));
+        let cut = |span: Span| Span { start_ms: span.start_ms.max(start_ms), end_ms: span.end_ms.min(end_ms) };
+        self.speech = self.speech.into_iter().map(cut).filter(|span| span.start_ms < span.end_ms).collect();
+        if self.speech.is_empty() {
+            return None;
+        }
+        let place = |ms: u64| usize::try_from(ms_to_samples(ms - self.start_ms)).unwrap_or(usize::MAX);
+        let (first, end) = (place(start_ms), place(end_ms));
+        self.samples.truncate(end);
+        self.samples.drain(..first.min(self.samples.len()));
+        (self.start_ms, self.end_ms) = (start_ms, end_ms);
+        Some(self)
+    }
+
     /// How much is spoken in it after this place in the recording.
     pub fn speech_after(&self, ms: u64) -> u64 {
         self.speech.iter().map(|span| span.end_ms.saturating_sub(span.start_ms.max(ms))).sum()

@@ -86,7 +86,14 @@ fn options(language: Option<&str>) -> RecognizeOptions {
 }
 
 pub(crate) fn plan(language: Option<&str>) -> Plan {
-    Plan { options: options(language), multilingual: false, resume_ms: 0, until_ms: u64::MAX, next_index: 0 }
+    Plan {
+        options: options(language),
+        multilingual: false,
+        from_ms: 0,
+        resume_ms: 0,
+        until_ms: u64::MAX,
+        next_index: 0,
+    }
 }
 
 pub(crate) struct Transcript {

@@ -221,3 +221,25 @@ async fn nothing_is_heard_in_hum_and_music() {
         assert_eq!(transcript.segments, [], "{}", path.display());
     }
 }
+
+#[tokio::test]
+async fn a_span_is_heard_as_it_is_in_the_whole_and_nothing_beside_it() {
+    let studio = Studio::new();
+    let (fox, sun) = (studio.read_aloud(FOX, "fox.wav"), studio.read_aloud(SUN, "sun.wav"));
+    let inputs = format!("-i {0} -i {1} -i {0}", fox.display(), sun.display());
+    let filter = "[0]apad=pad_dur=3[a];[1]apad=pad_dur=3[b];[a][b][2]concat=n=3:v=0:a=1";
+    let path = studio.record(&format!("{inputs} -filter_complex {filter}"), "three.wav");
+    let whole = transcribe(&path, plan(Some("en"))).await;
+    let middle: Vec<Segment> = whole.segments.into_iter().filter(|segment| segment.text.contains("sun")).collect();
+    let (from_ms, until_ms) = (middle[0].start_ms - 500, middle[middle.len() - 1].end_ms + 500);
+    let span = Plan { from_ms, resume_ms: from_ms, until_ms, ..plan(Some("en")) };
+    let heard = transcribe(&path, span).await;
+    assert_eq!(words(&heard.segments), words(&middle));
+    for segment in &heard.segments {
+        assert!(segment.start_ms >= from_ms && segment.end_ms <= until_ms, "{segment:?}");
+    }
+    assert_eq!((heard.outcome.audio_ms, heard.outcome.peaks), (until_ms, None), "what comes later is not decoded");
+
+    let silent = Plan { from_ms: until_ms + 200, until_ms: until_ms + 1_500, ..plan(Some("en")) };
+    assert_eq!(transcribe(&path, silent).await.segments, []);
+}

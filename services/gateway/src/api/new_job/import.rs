@@ -13,6 +13,7 @@ use poem_openapi::{
 use serde_json::{Value, json};
 
 use super::super::{
+    asked::{Asked, list, text, truth},
     problem::{Failure, failure, invalid, unreadable},
     upload_form::{not_received, read_submission},
 };
@@ -64,27 +65,23 @@ struct ImportJob {
 
 impl ImportJob {
     /// What is said, named as the parts of the form.
-    fn asked(&self) -> Vec<(&'static str, String)> {
-        let list = |name, values: Option<&[String]>| -> Vec<(&'static str, String)> {
-            values.into_iter().flatten().map(|value| (name, value.clone())).collect()
-        };
-        let text = |name, value: &Option<String>| list(name, value.as_ref().map(std::slice::from_ref));
-        let truth = |name, value: Option<bool>| value.map(|value| (name, value.to_string())).into_iter().collect();
+    fn asked(&self) -> Asked {
+        let metadata = self.metadata.as_ref().map(|metadata| json!(metadata).to_string());
         [
-            text("language", &self.language),
+            text("language", self.language.as_ref()),
             list("languages", self.languages.as_deref()),
             truth("multilingual", self.multilingual),
-            text("task", &self.task),
-            text("model", &self.model),
-            text("lane", &self.lane),
-            text("prompt", &self.prompt),
+            text("task", self.task.as_ref()),
+            text("model", self.model.as_ref()),
+            text("lane", self.lane.as_ref()),
+            text("prompt", self.prompt.as_ref()),
             list("hotwords", self.hotwords.as_deref()),
-            text("channels", &self.channels),
-            text("audio_track", &self.audio_track),
+            text("channels", self.channels.as_ref()),
+            text("audio_track", self.audio_track.as_ref()),
             truth("word_timestamps", self.word_timestamps),
-            text("title", &self.title),
+            text("title", self.title.as_ref()),
             list("tags", self.tags.as_deref()),
-            text("metadata", &self.metadata.as_ref().map(|metadata| json!(metadata).to_string())),
+            text("metadata", metadata.as_ref()),
         ]
         .concat()
     }

@@ -18,9 +18,10 @@ use crate::{
     jobs::{Job, NewJob},
 };
 
-/// The first chunk of a job: the whole recording, whose length is not yet known.
+/// The first chunk of a job: the whole recording, whose length is not yet known, or the span to be done again.
 pub async fn insert_whole(tx: &Transaction, job: &NewJob) -> Result<ChunkId, DatabaseError> {
     let id = ChunkId::new();
+    let from_ms = job.redo.map_or(0, |redo| redo.from_ms.cast_signed());
     let row = chunk::ActiveModel {
         id: Set(id.as_uuid()),
         job_id: Set(job.id.as_uuid()),
@@ -29,8 +30,8 @@ pub async fn insert_whole(tx: &Transaction, job: &NewJob) -> Result<ChunkId, Dat
         model: Set(job.options.model.to_string()),
         kind: Set(ChunkKind::Whole.to_string()),
         position: Set(0),
-        start_ms: Set(0),
-        end_ms: Set(None),
+        start_ms: Set(from_ms),
+        end_ms: Set(job.redo.map(|redo| redo.to_ms.cast_signed())),
         work_ms: NotSet,
         state: Set(ChunkState::Queued.to_string()),
         ready_at: NotSet,
@@ -39,7 +40,7 @@ pub async fn insert_whole(tx: &Transaction, job: &NewJob) -> Result<ChunkId, Dat
         lease: NotSet,
         lease_expires_at: NotSet,
         worker_id: NotSet,
-        through_ms: NotSet,
+        through_ms: Set(from_ms),
         segment_count: NotSet,
         part_count: NotSet,
         speed: NotSet,

@@ -48,6 +48,9 @@ pub struct Model {
     pub tags: Json,
     #[sea_orm(column_type = "JsonBinary")]
     pub metadata: Json,
+    pub redo_of: Option<Uuid>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub redo: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -32,7 +32,7 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         trace_context: Set(serde_json::json!(new.trace)),
         created_at: Set(tx.now()),
         spoken_language: NotSet,
-        audio_ms: NotSet,
+        audio_ms: Set(new.redo.map(|redo| redo.length_ms().cast_signed())),
         processed_ms: NotSet,
         processing_ms: NotSet,
         time_left_ms: NotSet,
@@ -46,6 +46,8 @@ pub async fn insert(tx: &Transaction, new: &NewJob) -> Result<(), DatabaseError>
         tags: Set(serde_json::json!(new.labels.tags)),
         metadata: Set(serde_json::json!(new.labels.metadata)),
         fingerprint: NotSet,
+        redo_of: Set(new.redo.map(|redo| redo.of.as_uuid())),
+        redo: Set(new.redo.map(|redo| serde_json::json!(redo))),
     };
     job::Entity::insert(row).exec_without_returning(&tx.inner).await?;
     Ok(())

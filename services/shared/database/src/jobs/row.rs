@@ -34,6 +34,7 @@ pub(super) fn from_row((row, media): (job::Model, Option<media::Model>)) -> Resu
             word_timestamps: row.word_timestamps,
         },
         labels: Labels { title: row.title, tags: json("tags", row.tags)?, metadata: json("metadata", row.metadata)? },
+        redo: row.redo.map(|redo| json("redo", redo)).transpose()?,
         spoken_language: row.spoken_language.as_deref().map(|code| word("language", code)).transpose()?,
         audio_ms: row.audio_ms.map(i64::cast_unsigned),
         processed_ms: row.processed_ms.cast_unsigned(),

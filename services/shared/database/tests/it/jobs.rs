@@ -234,6 +234,7 @@ async fn a_job_needs_media_that_is_there() {
             media: media.id,
             options: job_options(),
             labels: Labels::default(),
+            redo: None,
             trace: trace(),
         };
         let tx = db.begin().await.unwrap();

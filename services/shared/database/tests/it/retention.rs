@@ -45,7 +45,7 @@ fn endings() -> [Ending; 3] {
 }
 
 fn as_due(queued: &Queued) -> Due {
-    Due { job: queued.job, media: queued.media.id, bytes: queued.media.size_bytes }
+    Due { job: queued.job, media: Some(queued.media.id), bytes: queued.media.size_bytes }
 }
 
 async fn due(db: &Database, workspace: WorkspaceId, kept: Kept) -> Vec<Due> {

@@ -25,7 +25,8 @@ pub(crate) async fn queued_job(db: &Database) -> Queued {
 pub(crate) async fn queue(db: &Database, workspace: WorkspaceId, options: JobOptions) -> Queued {
     let media = media_of(workspace);
     let labels = Labels::default();
-    let new = jobs::NewJob { id: JobId::new(), workspace, media: media.id, options, labels, trace: trace() };
+    let new =
+        jobs::NewJob { id: JobId::new(), workspace, media: media.id, options, labels, redo: None, trace: trace() };
     let tx = db.begin().await.unwrap();
     media::insert(&tx, &media).await.unwrap();
     jobs::insert(&tx, &new).await.unwrap();

@@ -98,6 +98,7 @@ async fn find_or_add(db: &Database, workspace: WorkspaceId) -> JobId {
         media: recording.id,
         options: job_options(),
         labels: Labels::default(),
+        redo: None,
         trace,
     };
     jobs::insert(&tx, &new).await.unwrap();
