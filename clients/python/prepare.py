@@ -1,6 +1,6 @@
 """Writes the document as `openapi-python-client` can take it.
 
-To it a stream of events is text, and an answer that may be of several kinds is bytes.
+To it a stream of events is text, and a zip file or an answer that may be of several kinds is bytes.
 
 python prepare.py DOCUMENT PREPARED
 """
@@ -16,6 +16,6 @@ for path in document["paths"].values():
             content = response.get("content", {})
             if "text/event-stream" in content:
                 content["text/event-stream"]["schema"] = {"type": "string"}
-            elif len(content) > 1:
+            elif len(content) > 1 or "application/zip" in content:
                 response["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 Path(sys.argv[2]).write_text(json.dumps(document))

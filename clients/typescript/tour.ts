@@ -4,7 +4,17 @@ import { strictEqual as equal, ok } from "node:assert/strict";
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
 import { argv } from "node:process";
-import { createClient, createJob, deleteJob, followJob, getJob, getTranscript, listJobs } from "escriba-client";
+import {
+  createClient,
+  createJob,
+  deleteJob,
+  editSegments,
+  followJob,
+  getJob,
+  getTranscript,
+  listJobs,
+  listSegments,
+} from "escriba-client";
 
 const [baseUrl, auth, recording] = argv.slice(2);
 ok(baseUrl && auth && recording, "usage: node tour.js URL API_KEY RECORDING");
@@ -28,7 +38,7 @@ const job = (await getJob({ client, path, throwOnError: true })).data;
 equal(job.state, "completed");
 equal(job.file_name, basename(recording));
 ok(job.duration && job.duration > 1);
-const listed = (await listJobs({ client, query: { state: "completed" }, throwOnError: true })).data;
+const listed = (await listJobs({ client, query: { state: ["completed"] }, throwOnError: true })).data;
 ok(listed.items.some(({ id }) => id === job.id));
 
 // Fetch in each format.
@@ -38,6 +48,27 @@ for (const format of ["srt", "vtt", "txt"] as const) {
 }
 const { data: transcript } = await getTranscript({ client, path, query: { format: "json" }, throwOnError: true });
 ok(typeof transcript === "object" && "segments" in transcript && transcript.segments[0]?.words?.length);
+
+// Put right what was misheard, in the version that was read.
+const page = (await listSegments({ client, path, throwOnError: true })).data;
+const [first] = page.items;
+ok(first);
+const edited = await editSegments({
+  client,
+  path,
+  headers: { "If-Match": `"${page.version}"` },
+  body: { operations: [{ op: "set", id: first.id, text: "What was really said." }] },
+});
+equal(edited.data?.version, page.version + 1, edited.error?.detail);
+const { data: corrected } = await getTranscript({ client, path, query: { format: "txt" }, parseAs: "text" });
+ok(/really said/.test(String(corrected)));
+const stale = await editSegments({
+  client,
+  path,
+  headers: { "If-Match": `"${page.version}"` },
+  body: { operations: [{ op: "delete", id: first.id }] },
+});
+equal(stale.error?.code, "version_changed");
 
 // What goes wrong has a type too.
 const nowhere = await getJob({ client, path: { id: "00000000-0000-7000-8000-000000000000" } });

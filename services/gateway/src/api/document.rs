@@ -2,6 +2,7 @@
 
 mod allow;
 mod dialect;
+mod variants;
 
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ UTC.";
 const KEY_SCHEME: &str = "api_key";
 
 const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
+
+/// The schema of a job in a list.
+pub(super) const LISTED_JOB: &str = "ListedJob";
 
 /// How the operations are grouped.
 #[derive(Tags)]
@@ -64,7 +68,9 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
         }
     }
     document["components"]["schemas"]["Transcript"] = transcript_schema();
+    variants::unite(&mut document);
     dialect::modernise(&mut document);
+    document["components"]["schemas"][LISTED_JOB] = listed_job(&document["components"]["schemas"]["Job"]);
     Document(Arc::new(document))
 }
 
@@ -204,6 +210,15 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
     }
 }
 
+/// A job as far as a list tells of it.
+fn listed_job(job: &Value) -> Value {
+    let mut listed = job.clone();
+    listed["title"] = json!(LISTED_JOB);
+    listed["description"] = json!("A job in a list. `fields` leaves out all but what it names.");
+    listed["required"] = json!(["id"]);
+    listed
+}
+
 /// What export writes, which streams through as it is.
 fn transcript_schema() -> Value {
     let maybe = |kind: &str, description: &str| json!({ "type": [kind, "null"], "description": description });
@@ -217,6 +232,7 @@ fn transcript_schema() -> Value {
             "text": { "type": "string" },
             "language": maybe("string", "The language of this segment."),
             "channel": maybe("integer", "The recording's channel, counted from 1; null when its channels were mixed."),
+            "speaker": maybe("string", "Who speaks, where somebody has said so."),
             "avg_logprob": maybe("number", "Mean natural-log probability of the text; 0 is certain."),
             "no_speech_prob": maybe("number", "The probability, 0 to 1, that nobody speaks here."),
             "words": {

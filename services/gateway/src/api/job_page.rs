@@ -11,6 +11,7 @@ use poem_openapi::{
 use serde_json::Value;
 
 use super::{
+    document::LISTED_JOB,
     job_view::{JobView, seconds},
     problem::{Failure, unreadable},
 };
@@ -84,8 +85,6 @@ impl Selection {
     }
 }
 
-const NAME: &str = "ListedJob";
-
 /// A job in a list, told as far as it was selected.
 #[derive(Debug)]
 pub(super) struct ListedJob {
@@ -101,19 +100,18 @@ impl Type for ListedJob {
     type RawElementValueType = Self;
 
     fn name() -> Cow<'static, str> {
-        NAME.into()
+        LISTED_JOB.into()
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Reference(NAME.to_owned())
+        MetaSchemaRef::Reference(LISTED_JOB.to_owned())
     }
 
-    /// As any job, but for what a caller may leave out.
+    /// The document describes it as a job of which any field but the id may be missing.
     fn register(registry: &mut Registry) {
-        registry.create_schema::<Self, _>(NAME.to_owned(), |registry| {
+        registry.create_schema::<Self, _>(LISTED_JOB.to_owned(), |registry| {
             JobView::register(registry);
-            let job = registry.schemas.get(JobView::name().as_ref()).cloned();
-            MetaSchema { required: vec!["id"], ..job.unwrap_or_else(|| MetaSchema::new("object")) }
+            MetaSchema::new("object")
         });
     }
 
