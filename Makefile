@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test chaos clients openapi bench bench-scale lint fmt samples clean-local
+.PHONY: help setup setup-tests build run test chaos clients openapi fuzz bench bench-scale lint fmt samples clean-local
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-22s %s\n' "$$target" "$$text"; done
@@ -43,6 +43,9 @@ lint: setup-tests ## formatting, arrows between crates, licences, clippy
 
 fmt: ## format all Rust code
 	@cargo fmt --all
+
+fuzz: setup-tests ## ask the whole interface 20,000 things that its document allows or forbids: FUZZ_SEED=n repeats a run
+	@NATS_SERVER=$${NATS_SERVER:-$$PWD/.local/bin/nats-server} dev/fuzz
 
 bench: setup ## time the speech engine beside its peer: RUNS=3, BENCH_MODEL, BENCH_WEIGHTS
 	@dev/bench

@@ -23,6 +23,8 @@ pub struct Setup {
     pub otlp_endpoint: Option<String>,
     /// Two need PostgreSQL.
     pub gateways: Gateways,
+    /// Settings of the gateway beside the usual ones.
+    pub gateway: Vec<(&'static str, &'static str)>,
     /// Settings of the transcriber beside the usual ones.
     pub transcriber: Vec<(&'static str, &'static str)>,
 }
@@ -177,7 +179,8 @@ struct Plan<'a> {
     gateways: Gateways,
     renders: SocketAddr,
     internal: [SocketAddr; 5],
-    transcriber: &'a [(&'static str, &'static str)],
+    of_gateways: &'a [(&'static str, &'static str)],
+    of_transcribers: &'a [(&'static str, &'static str)],
 }
 
 impl<'a> Plan<'a> {
@@ -199,7 +202,8 @@ impl<'a> Plan<'a> {
             gateways: setup.gateways,
             renders,
             internal,
-            transcriber: &setup.transcriber,
+            of_gateways: &setup.gateway,
+            of_transcribers: &setup.transcriber,
         }
     }
 
@@ -224,7 +228,7 @@ impl<'a> Plan<'a> {
         reports: SocketAddr,
         internal: SocketAddr,
     ) -> Vec<(&'static str, OsString)> {
-        vec![
+        let mut settings: Vec<(&'static str, OsString)> = vec![
             ("DATABASE_URL", self.database_url.clone().into()),
             ("NATS_URL", self.nats_url.clone().into()),
             ("STORAGE_URL", self.storage_url()),
@@ -232,7 +236,9 @@ impl<'a> Plan<'a> {
             ("GATEWAY_HTTP_ADDR", http.to_string().into()),
             ("GATEWAY_GRPC_ADDR", reports.to_string().into()),
             ("GATEWAY_INTERNAL_ADDR", internal.to_string().into()),
-        ]
+        ];
+        settings.extend(self.of_gateways.iter().map(|(name, value)| (*name, OsString::from(value))));
+        settings
     }
 
     fn export(&self) -> Service {
@@ -249,7 +255,7 @@ impl<'a> Plan<'a> {
 
     fn transcriber(&self, nth: usize) -> Service {
         let mut settings = self.transcriber_settings(nth);
-        settings.extend(self.transcriber.iter().map(|(name, value)| (*name, OsString::from(value))));
+        settings.extend(self.of_transcribers.iter().map(|(name, value)| (*name, OsString::from(value))));
         self.service("escriba-transcriber", self.internal[nth], settings)
     }
 

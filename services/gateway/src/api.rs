@@ -31,6 +31,7 @@ mod requests;
 mod segments;
 mod segments_view;
 mod submission;
+mod text;
 mod transcripts;
 mod upload_form;
 mod uploads;

@@ -6,6 +6,7 @@ use escriba_domain::Scope;
 use poem_openapi::{Enum, Object, types::Example};
 use uuid::Uuid;
 
+use super::text::Text;
 use crate::app::create_api_key::KeyRequest;
 
 /// One thing that a key may be used for. No scope includes another.
@@ -57,7 +58,7 @@ pub(super) struct ApiKeyPage {
 #[oai(deny_unknown_fields, example)]
 pub(super) struct NewApiKey {
     /// Whatever tells you later where it is used: up to 100 characters.
-    name: String,
+    name: Text,
     /// What it may be used for; at most what the key has that makes it. Left out: to read and to transcribe.
     #[oai(default = "usual_scopes")]
     scopes: Vec<ScopeView>,
@@ -70,7 +71,7 @@ pub(super) struct NewApiKey {
 #[oai(rename = "ApiKeyChange", deny_unknown_fields, example)]
 pub(super) struct RenamedApiKey {
     /// The new name: up to 100 characters.
-    pub(super) name: String,
+    pub(super) name: Text,
 }
 
 impl ApiKeyView {
@@ -122,7 +123,7 @@ impl From<ApiKey> for ApiKeyView {
 impl From<NewApiKey> for KeyRequest {
     fn from(new: NewApiKey) -> Self {
         let scopes = new.scopes.into_iter().map(Scope::from).collect();
-        Self { name: new.name, scopes, expires_at: new.expires_at }
+        Self { name: new.name.0, scopes, expires_at: new.expires_at }
     }
 }
 
@@ -152,12 +153,12 @@ impl Example for ApiKeyPage {
 impl Example for NewApiKey {
     fn example() -> Self {
         let ApiKeyView { name, scopes, expires_at, .. } = ApiKeyView::example();
-        Self { name, scopes, expires_at }
+        Self { name: Text(name), scopes, expires_at }
     }
 }
 
 impl Example for RenamedApiKey {
     fn example() -> Self {
-        Self { name: "Newsroom desktop".to_owned() }
+        Self { name: "Newsroom desktop".into() }
     }
 }

@@ -51,13 +51,6 @@ enum Listed {
     Page(Json<ApiKeyPage>),
 }
 
-#[derive(ApiResponse)]
-enum Revoked {
-    /// The key opens nothing any more.
-    #[oai(status = 204)]
-    Done,
-}
-
 #[OpenApi(prefix_path = "/v1/api-keys", tag = "Group::ApiKeys")]
 impl ApiKeysApi {
     /// Make an API key
@@ -139,15 +132,16 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// From the next request on it opens nothing, for good; event streams that it opened end within seconds. The last
-    /// valid key with the scope `manage` stays.
-    #[oai(path = "/:id", method = "delete", operation_id = "revokeApiKey")]
+    /// From the next request on it opens nothing, for good; event streams that it opened end within seconds. It
+    /// stays in the list, and revoking it again changes nothing. The last valid key with the scope `manage` cannot be
+    /// revoked.
+    #[oai(path = "/:id/revoke", method = "post", operation_id = "revokeApiKey")]
     async fn revoke(
         &self,
         key: ApiKey<Manage>,
         /// The key's id.
         id: Path<Uuid>,
-    ) -> Result<Revoked, Failure> {
+    ) -> Result<Found, Failure> {
         revoke_api_key(&self.app, key.0, id.0.into()).await.map_err(|error| {
             let code = match &error {
                 RevokeError::LastManageKey => "last_manage_key",
@@ -155,7 +149,7 @@ impl ApiKeysApi {
             };
             failure(error.kind(), code, &error)
         })?;
-        Ok(Revoked::Done)
+        self.find(key.0, id.0.into()).await.map(|key| Found::Key(Json(key)))
     }
 }
 

@@ -28,6 +28,9 @@ const EXAMPLE_ID: &str = "019a9a3e-7c1b-7d52-8f64-0a5b1c2d3e4f";
 /// The schema of a job in a list.
 pub(super) const LISTED_JOB: &str = "ListedJob";
 
+const CLOSED: [&str; 8] =
+    ["ApiKeyChange", "BulkExport", "BulkSelection", "ImportJob", "JobFilter", "JobPatch", "NewApiKey", "RedoSpan"];
+
 /// How the operations are grouped.
 #[derive(Tags)]
 pub(super) enum Group {
@@ -70,6 +73,7 @@ pub(super) fn build<T: OpenApi>(service: &OpenApiService<T, ()>) -> Document {
     document["components"]["schemas"]["Transcript"] = transcript_schema();
     variants::unite(&mut document);
     dialect::modernise(&mut document);
+    close(&mut document["components"]["schemas"]);
     document["components"]["schemas"][LISTED_JOB] = listed_job(&document["components"]["schemas"]["Job"]);
     Document(Arc::new(document))
 }
@@ -145,6 +149,9 @@ fn add_examples(operation: &mut Value) {
             "media": "(the recording's bytes)",
         });
     }
+    if operation["operationId"] == "appendToUpload" {
+        operation["requestBody"]["required"] = json!(true);
+    }
     if let Some(bytes) = operation.pointer_mut("/requestBody/content/application~1offset+octet-stream") {
         bytes["example"] = json!("(bytes of the recording)");
     }
@@ -153,6 +160,15 @@ fn add_examples(operation: &mut Value) {
         let json = &mut operation["responses"]["200"]["content"]["application/json"];
         json["example"] = transcript();
         json["schema"] = json!({ "$ref": "#/components/schemas/Transcript" });
+    }
+    if operation["operationId"] == "getMedia" {
+        for status in ["200", "206"] {
+            let content = &mut operation["responses"][status]["content"];
+            let bytes = content["application/octet-stream"].clone();
+            for kind in ["audio/*", "video/*"] {
+                content[kind] = bytes.clone();
+            }
+        }
     }
     let operation_id = operation["operationId"].clone();
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -208,6 +224,15 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
+}
+
+/// What the framework does with bodies and does not say: fields that these do not know are refused.
+fn close(schemas: &mut Value) {
+    for name in CLOSED {
+        schemas[name]["additionalProperties"] = json!(false);
+    }
+    // A null takes a key away.
+    schemas["JobPatch"]["properties"]["metadata"]["additionalProperties"] = json!({ "type": ["string", "null"] });
 }
 
 /// A job as far as a list tells of it.

@@ -6,7 +6,11 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 
-use super::problem::{Failure, invalid};
+use super::{
+    job_view,
+    problem::{Failure, invalid},
+    text::Text,
+};
 use crate::app::edit_transcript::{Case, Change, NewSegment, Operation, Place, Substitution, Words};
 
 /// A batch of operations, applied in their order: all of them or none.
@@ -40,15 +44,15 @@ pub(super) enum OperationView {
 #[oai(rename = "SetSegment")]
 pub(super) struct SetView {
     /// The segment's id.
-    id: String,
+    id: Text,
     /// At most 10000 characters, and not nothing.
-    text: Option<String>,
+    text: Option<Text>,
     /// Seconds. It may not overlap other segments of the same channel.
     start: Option<f64>,
     /// Seconds, within the recording.
     end: Option<f64>,
     /// At most 100 characters; null takes it away.
-    speaker: MaybeUndefined<String>,
+    speaker: MaybeUndefined<Text>,
 }
 
 /// Splits a segment in two: `at` a time or before a `character`. The first half keeps the id.
@@ -56,7 +60,7 @@ pub(super) struct SetView {
 #[oai(rename = "SplitSegment")]
 pub(super) struct SplitView {
     /// The segment's id.
-    id: String,
+    id: Text,
     /// Seconds from the start of the recording; between the words there.
     at: Option<f64>,
     /// Counted from 0 in the segment's text, as Unicode scalar values.
@@ -68,7 +72,7 @@ pub(super) struct SplitView {
 #[oai(rename = "MergeSegment")]
 pub(super) struct MergeView {
     /// The id of the first of the two.
-    id: String,
+    id: Text,
 }
 
 /// Removes a segment.
@@ -76,7 +80,7 @@ pub(super) struct MergeView {
 #[oai(rename = "DeleteSegment")]
 pub(super) struct DeleteView {
     /// The segment's id.
-    id: String,
+    id: Text,
 }
 
 /// Adds a segment where there is none.
@@ -88,13 +92,13 @@ pub(super) struct InsertView {
     /// Seconds, within the recording.
     end: f64,
     /// At most 10000 characters, and not nothing.
-    text: String,
+    text: Text,
     /// At most 100 characters.
-    speaker: Option<String>,
+    speaker: Option<Text>,
     /// Only where channels were transcribed separately: which one, counted from 1.
     channel: Option<u16>,
     /// A language code such as `en`.
-    language: Option<String>,
+    language: Option<Text>,
 }
 
 /// Replaces one text by another throughout the transcript, within segments. A segment that is left empty is removed.
@@ -102,8 +106,8 @@ pub(super) struct InsertView {
 #[oai(rename = "ReplaceText")]
 pub(super) struct ReplaceView {
     /// Letter by letter, without patterns; at most 500 characters.
-    find: String,
-    with: String,
+    find: Text,
+    with: Text,
     /// Whether capital letters matter.
     #[oai(default = "yes")]
     case_sensitive: bool,
@@ -132,10 +136,13 @@ impl OperationView {
                 let speaker = match set.speaker {
                     MaybeUndefined::Undefined => None,
                     MaybeUndefined::Null => Some(None),
-                    MaybeUndefined::Value(name) => Some(Some(name)),
+                    MaybeUndefined::Value(name) => Some(Some(name.0)),
                 };
                 let (start_ms, end_ms) = (set.start.map(millis).transpose()?, set.end.map(millis).transpose()?);
-                Operation::Set { id: id(&set.id)?, change: Change { text: set.text, start_ms, end_ms, speaker } }
+                Operation::Set {
+                    id: id(&set.id)?,
+                    change: Change { text: set.text.map(|text| text.0), start_ms, end_ms, speaker },
+                }
             }
             Self::Split(split) => {
                 let place = match (split.at, split.character) {
@@ -150,14 +157,14 @@ impl OperationView {
             Self::Insert(insert) => Operation::Insert(NewSegment {
                 start_ms: millis(insert.start)?,
                 end_ms: millis(insert.end)?,
-                text: insert.text,
-                speaker: insert.speaker,
+                text: insert.text.0,
+                speaker: insert.speaker.map(|speaker| speaker.0),
                 channel: insert.channel,
                 language: insert.language.as_deref().map(language).transpose()?,
             }),
             Self::Replace(replace) => Operation::Replace(Substitution {
-                find: replace.find,
-                with: replace.with,
+                find: replace.find.0,
+                with: replace.with.0,
                 case: if replace.case_sensitive { Case::Matters } else { Case::Ignored },
                 words: if replace.whole_word { Words::Whole } else { Words::Parts },
             }),
@@ -173,30 +180,23 @@ fn language(code: &str) -> Result<Language, String> {
     code.parse().map_err(|error: escriba_domain::ParseLanguageError| error.to_string())
 }
 
-/// A day is 86,400 seconds; nothing is longer than this.
-const LONGEST_SECONDS: f64 = 1e9;
-
 fn millis(seconds: f64) -> Result<u64, String> {
-    if !(0.0..=LONGEST_SECONDS).contains(&seconds) {
-        return Err(format!("{seconds} is no position in a recording: send seconds from its start"));
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor large")]
-    let millis = (seconds * 1000.0).round() as u64;
-    Ok(millis)
+    let millis = job_view::millis(seconds);
+    millis.ok_or_else(|| format!("{seconds} is no position in a recording: send seconds from its start"))
 }
 
 impl Example for EditRequest {
     fn example() -> Self {
         let set = SetView {
-            id: "0-0".to_owned(),
-            text: Some("And so, my fellow Americans,".to_owned()),
+            id: "0-0".into(),
+            text: Some("And so, my fellow Americans,".into()),
             start: None,
             end: None,
-            speaker: MaybeUndefined::Value("Kennedy".to_owned()),
+            speaker: MaybeUndefined::Value("Kennedy".into()),
         };
         let replace = ReplaceView {
-            find: "jet stream".to_owned(),
-            with: "JetStream".to_owned(),
+            find: "jet stream".into(),
+            with: "JetStream".into(),
             case_sensitive: false,
             whole_word: true,
         };

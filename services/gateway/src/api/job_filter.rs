@@ -8,7 +8,11 @@ use escriba_database::{
 use escriba_domain::split_tags;
 use poem_openapi::{Object, types::Example};
 
-use super::problem::{Failure, invalid, unreadable};
+use super::{
+    job_view,
+    problem::{Failure, invalid},
+    text::Text,
+};
 
 /// Which jobs. What is left out leaves none out.
 #[derive(Debug, Default, Object)]
@@ -16,16 +20,16 @@ use super::problem::{Failure, invalid, unreadable};
 pub(super) struct JobFilter {
     /// In any of these states: `queued`, `running`, `completed`, `failed`, `canceled`.
     #[oai(default)]
-    pub(super) state: Vec<String>,
+    pub(super) state: Vec<Text>,
     /// In this language, given or detected.
-    pub(super) language: Option<String>,
+    pub(super) language: Option<Text>,
     /// For this model.
-    pub(super) model: Option<String>,
+    pub(super) model: Option<Text>,
     /// In this lane: `interactive` or `batch`.
-    pub(super) lane: Option<String>,
+    pub(super) lane: Option<Text>,
     /// With all of these tags.
     #[oai(default)]
-    pub(super) tag: Vec<String>,
+    pub(super) tag: Vec<Text>,
     /// With a recording of at least so many seconds.
     pub(super) min_duration: Option<f64>,
     /// With a recording of at most so many seconds.
@@ -36,12 +40,12 @@ pub(super) struct JobFilter {
     pub(super) created_before: Option<DateTime<Utc>>,
     /// With these words in title, file name or transcript. `"…"` is a phrase, `begin*` a beginning; everything else is
     /// text. Case and accents do not count.
-    pub(super) q: Option<String>,
+    pub(super) q: Option<Text>,
 }
 
 impl Example for JobFilter {
     fn example() -> Self {
-        Self { state: vec!["failed".to_owned()], tag: vec!["radio".to_owned()], ..Self::default() }
+        Self { state: vec!["failed".into()], tag: vec!["radio".into()], ..Self::default() }
     }
 }
 
@@ -83,7 +87,7 @@ pub(super) fn order(text: &str) -> Result<Order, Failure> {
         "duration" => SortKey::Duration,
         _ => {
             let known = "created_at, finished_at and duration, and each with a minus before it";
-            return Err(unreadable(&format!("The parameter `sort` is wrong: known are {known}.")));
+            return Err(invalid("parameter_invalid", &format!("The parameter `sort` is wrong: known are {known}.")));
         }
     };
     Ok(Order { key, descending })
@@ -94,14 +98,12 @@ fn query(text: &str) -> Result<Query, Failure> {
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, Failure> {
-    text.trim().parse().map_err(|error| unreadable(&format!("The parameter `{name}` is wrong: {error}.")))
+    text.trim()
+        .parse()
+        .map_err(|error| invalid("parameter_invalid", &format!("The parameter `{name}` is wrong: {error}.")))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is checked to be in range")]
 fn millis(name: &str, seconds: f64) -> Result<u64, Failure> {
-    const MOST: f64 = 1e12;
-    if (0.0..=MOST).contains(&seconds) {
-        return Ok((seconds * 1000.0).round() as u64);
-    }
-    Err(unreadable(&format!("The parameter `{name}` is wrong: it is a number of seconds from 0 on.")))
+    let why = || format!("The parameter `{name}` is wrong: it is a number of seconds from 0 on.");
+    job_view::millis(seconds).ok_or_else(|| invalid("parameter_invalid", &why()))
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     document::LISTED_JOB,
     job_view::{JobView, seconds},
-    problem::{Failure, unreadable},
+    problem::{Failure, invalid},
 };
 use crate::app::list_jobs::{Listed, Page};
 
@@ -77,7 +77,10 @@ impl Selection {
         let mut fields = BTreeSet::from(["id".to_owned()]);
         for field in list.split(',').map(str::trim).filter(|field| !field.is_empty()) {
             if known.get(field).is_none() {
-                return Err(unreadable(&format!("The parameter `fields` is wrong: a job has no field `{field}`.")));
+                return Err(invalid(
+                    "parameter_invalid",
+                    &format!("The parameter `fields` is wrong: a job has no field `{field}`."),
+                ));
             }
             fields.insert(field.to_owned());
         }

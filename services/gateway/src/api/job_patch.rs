@@ -7,6 +7,7 @@ use poem_openapi::{
     types::{Example, MaybeUndefined},
 };
 
+use super::text::Text;
 use crate::app::relabel_job::{Change, LabelChanges};
 
 /// What is left out stays as it is; what is null is removed.
@@ -14,34 +15,42 @@ use crate::app::relabel_job::{Change, LabelChanges};
 #[oai(example, deny_unknown_fields)]
 pub(super) struct JobPatch {
     /// A title of at most 200 characters.
-    title: MaybeUndefined<String>,
+    title: MaybeUndefined<Text>,
     /// All tags from now on: at most 32 of 1 to 64 characters each, without commas.
-    tags: MaybeUndefined<Vec<String>>,
+    tags: MaybeUndefined<Vec<Text>>,
     /// Keys to set, and, with null as their value, keys to remove. Keys that are not named stay. Afterwards there may
     /// be 16 keys of at most 64 characters with values of at most 1000.
-    metadata: MaybeUndefined<BTreeMap<String, Option<String>>>,
+    metadata: MaybeUndefined<BTreeMap<String, Option<Text>>>,
 }
 
 impl Example for JobPatch {
     fn example() -> Self {
         Self {
-            title: MaybeUndefined::Value("Interview with the mayor".to_owned()),
-            tags: MaybeUndefined::Value(vec!["radio".to_owned(), "2026".to_owned()]),
-            metadata: MaybeUndefined::Value(BTreeMap::from([("customer".to_owned(), Some("4711".to_owned()))])),
+            title: MaybeUndefined::Value("Interview with the mayor".into()),
+            tags: MaybeUndefined::Value(vec!["radio".into(), "2026".into()]),
+            metadata: MaybeUndefined::Value(BTreeMap::from([("customer".to_owned(), Some("4711".into()))])),
         }
     }
 }
 
 impl From<JobPatch> for LabelChanges {
     fn from(patch: JobPatch) -> Self {
-        Self { title: change(patch.title), tags: change(patch.tags), metadata: change(patch.metadata) }
+        let texts = |tags: Vec<Text>| tags.into_iter().map(|tag| tag.0).collect();
+        let values = |metadata: BTreeMap<String, Option<Text>>| {
+            metadata.into_iter().map(|(key, value)| (key, value.map(|value| value.0))).collect()
+        };
+        Self {
+            title: change(patch.title, |title| title.0),
+            tags: change(patch.tags, texts),
+            metadata: change(patch.metadata, values),
+        }
     }
 }
 
-fn change<T>(sent: MaybeUndefined<T>) -> Change<T> {
+fn change<S, T>(sent: MaybeUndefined<S>, read: impl FnOnce(S) -> T) -> Change<T> {
     match sent {
         MaybeUndefined::Undefined => Change::Keep,
         MaybeUndefined::Null => Change::Remove,
-        MaybeUndefined::Value(value) => Change::Set(value),
+        MaybeUndefined::Value(value) => Change::Set(read(value)),
     }
 }

@@ -178,6 +178,14 @@ pub(super) struct WarningView {
     pub(super) message: String,
 }
 
+/// From seconds as callers send them; `None` for what is no position in a recording, or no length of one.
+pub(super) fn millis(seconds: f64) -> Option<u64> {
+    // Some thirty years.
+    const MOST: f64 = 1e9;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor large")]
+    (0.0..=MOST).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
+}
+
 /// Milliseconds as decimal seconds.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a recording are far below 2^52")]
 pub(super) fn seconds(millis: u64) -> f64 {

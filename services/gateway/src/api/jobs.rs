@@ -26,6 +26,7 @@ use super::{
     new_job::NewJob,
     problem::{Failure, failure},
     submission::{Accepted, submit},
+    text::Text,
 };
 use crate::app::{
     App,
@@ -133,16 +134,16 @@ impl JobsApi {
         count: Query<bool>,
     ) -> Result<Listed, Failure> {
         let filter = JobFilter {
-            state: state.0,
-            language: language.0,
-            model: model.0,
-            lane: lane.0,
-            tag: tag.0,
+            state: state.0.into_iter().map(Text).collect(),
+            language: language.0.map(Text),
+            model: model.0.map(Text),
+            lane: lane.0.map(Text),
+            tag: tag.0.into_iter().map(Text).collect(),
             min_duration: min_duration.0,
             max_duration: max_duration.0,
             created_after: created_after.0,
             created_before: created_before.0,
-            q: q.0,
+            q: q.0.map(Text),
         };
         let selection = fields.0.as_deref().map(Selection::read).transpose()?;
         let wanted = Wanted {

@@ -202,12 +202,14 @@ pub(crate) async fn from_any_error(error: poem::Error) -> Response {
             .into_response();
     }
     if let Some(payload) = error.downcast_ref::<ParseRequestPayloadError>() {
-        return unreadable(&format!("The body cannot be read: {}.", payload.reason)).into_response();
+        // That it is JSON is known by now.
+        let why = payload.reason.trim_end_matches('.');
+        return invalid("body_invalid", &format!("The body does not fit: {why}.")).into_response();
     }
     if let Some(part) = error.downcast_ref::<ParsePathError>() {
         let detail = match part.name {
             "id" => "The id in the address is not a UUID.".to_owned(),
-            name => format!("The {name} in the address is wrong: {}.", part.reason),
+            _ => format!("A part of the address is wrong: {}.", part.reason),
         };
         return unreadable(&detail).into_response();
     }

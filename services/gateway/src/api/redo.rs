@@ -17,9 +17,11 @@ use super::{
     authentication::{ApiKey, Transcribe},
     document::Group,
     idempotency::{self, Answered, KeyHeader},
+    job_view,
     problem::{Failure, failure, invalid},
     segments::find_job,
     submission::{Accepted, accepted, not_submitted},
+    text::Text,
     upload_form::change_options,
 };
 use crate::app::{
@@ -41,21 +43,21 @@ struct RedoSpan {
     /// Where it ends, in seconds.
     to: f64,
     /// A language code such as `en` or `es`, or `auto` to detect it.
-    language: Option<String>,
+    language: Option<Text>,
     /// When the language is detected, only these are considered. Not together with `language`.
-    languages: Option<Vec<String>>,
+    languages: Option<Vec<Text>>,
     /// Whether the language is detected anew throughout. Not together with `language`.
     multilingual: Option<bool>,
     /// `transcribe`: text in the language spoken; `translate`: in English.
-    task: Option<String>,
+    task: Option<Text>,
     /// One of the models this server offers.
-    model: Option<String>,
+    model: Option<Text>,
     /// `interactive`: somebody waits for it; `batch`: nobody does.
-    lane: Option<String>,
+    lane: Option<Text>,
     /// Names and terms that occur in the span, at most 800 characters, hotwords included.
-    prompt: Option<String>,
+    prompt: Option<Text>,
     /// Words and names to expect throughout, each of at most 80 characters.
-    hotwords: Option<Vec<String>>,
+    hotwords: Option<Vec<Text>>,
     /// Whether the span should have the times of each word.
     word_timestamps: Option<bool>,
 }
@@ -87,13 +89,13 @@ impl Example for RedoSpan {
         Self {
             from: 1.0,
             to: 4.5,
-            language: Some("es".to_owned()),
+            language: Some("es".into()),
             languages: None,
             multilingual: None,
             task: None,
             model: None,
-            lane: Some("interactive".to_owned()),
-            prompt: Some("A talk about message queues.".to_owned()),
+            lane: Some("interactive".into()),
+            prompt: Some("A talk about message queues.".into()),
             hotwords: None,
             word_timestamps: None,
         }
@@ -135,11 +137,7 @@ impl RedoApi {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is checked to be in range")]
 fn millis(name: &str, seconds: f64) -> Result<u64, Failure> {
-    const MOST: f64 = 1e9;
-    if (0.0..=MOST).contains(&seconds) {
-        return Ok((seconds * 1000.0).round() as u64);
-    }
-    Err(invalid("span_invalid", &format!("`{name}` is wrong: it is a number of seconds from the recording's start.")))
+    let why = || format!("`{name}` is wrong: it is a number of seconds from the recording's start.");
+    job_view::millis(seconds).ok_or_else(|| invalid("span_invalid", &why()))
 }

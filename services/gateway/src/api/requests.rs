@@ -9,6 +9,7 @@ use escriba_domain::ErrorKind;
 use escriba_runtime::trace_context;
 use poem::{Endpoint, IntoResponse, Request, Response, error::ReadBodyError, http::Method};
 use poem_openapi::OperationId;
+use serde::de::IgnoredAny;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -31,11 +32,16 @@ struct TooLong;
 #[error("The body is larger than the {} MiB of JSON that are taken.", MAX_JSON_BYTES >> 20)]
 struct TooLarge;
 
-/// A body of JSON is bounded before anything reads it.
+/// A body of JSON is bounded, and is JSON, before anything reads what it says.
 pub(super) async fn with_little_json<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
     if request.content_type().is_some_and(|kind| kind.contains("json")) {
         match request.take_body().into_bytes_limit(MAX_JSON_BYTES).await {
-            Ok(bytes) => request.set_body(bytes),
+            Ok(bytes) => {
+                if let Err(error) = serde_json::from_slice::<IgnoredAny>(&bytes) {
+                    return Ok(unreadable(&format!("The body is not JSON: {error}.")).into_response());
+                }
+                request.set_body(bytes);
+            }
             Err(ReadBodyError::PayloadTooLarge) => {
                 return Ok(failure(ErrorKind::TooLarge, "body_too_large", &TooLarge).into_response());
             }

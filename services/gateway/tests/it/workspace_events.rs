@@ -211,8 +211,8 @@ async fn a_stream_ends_with_the_key_that_opened_it() {
             gateway.request(Method::POST, "/v1/api-keys").json(&json!({ "name": "guest" })).send().await.unwrap();
         let made: Value = made.json().await.unwrap();
         let events = follow_with(gateway, made["secret"].as_str().unwrap(), "", None).await;
-        let path = format!("/v1/api-keys/{}", made["id"].as_str().unwrap());
-        assert_eq!(gateway.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
+        let path = format!("/v1/api-keys/{}/revoke", made["id"].as_str().unwrap());
+        assert_eq!(gateway.request(Method::POST, &path).send().await.unwrap().status(), 200);
         let all = tokio::time::timeout(PATIENCE, events.collect::<Vec<_>>()).await.expect("the stream ends");
         assert_eq!(all.len(), 1);
     })

@@ -78,6 +78,7 @@ fn rewrite(schema: &mut Value) {
     }
     describe_reference(schema);
     exclude_bounds(schema);
+    bound(schema);
 }
 
 /// `{"allOf": [{"$ref": …}, {"description": …}]}` is how 3.0 describes a reference.
@@ -110,6 +111,18 @@ fn allow_null(schema: &mut Value) {
     }
     either.insert("anyOf".to_owned(), json!([members, { "type": "null" }]));
     *members = either;
+}
+
+/// The framework has a name for each size of an integer, and others need its limits.
+fn bound(schema: &mut Map<String, Value>) {
+    let most: u64 = match schema.get("format").and_then(Value::as_str) {
+        Some("uint16") => u16::MAX.into(),
+        Some("uint32") => u32::MAX.into(),
+        Some("uint64") => u64::MAX,
+        _ => return,
+    };
+    schema.entry("minimum").or_insert(json!(0));
+    schema.entry("maximum").or_insert(json!(most));
 }
 
 /// A bound that excludes itself is a number of its own.

@@ -8,13 +8,14 @@ use poem::RequestBody;
 use poem_openapi::{
     Object,
     registry::{MetaMediaType, Registry},
-    types::{Example, ParseFromJSON, Type},
+    types::{Example, ParseFromJSON, ToJSON, Type},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::{
     asked::{Asked, list, text, truth},
     problem::{Failure, failure, invalid, unreadable},
+    text::Text,
     upload_form::{not_received, read_submission},
 };
 use crate::{
@@ -31,42 +32,42 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 struct ImportJob {
     /// Where the recording is: an `http` or `https` address that can be reached without credentials, and that is not
     /// in a private network.
-    media_url: String,
+    media_url: Text,
     /// A language code such as `en` or `es`, or `auto` to detect it.
-    language: Option<String>,
+    language: Option<Text>,
     /// When the language is detected, only these are considered. Not together with `language`.
-    languages: Option<Vec<String>>,
+    languages: Option<Vec<Text>>,
     /// Whether the language is detected anew throughout, for recordings that change it. Not together with `language`.
     multilingual: Option<bool>,
     /// `transcribe`: text in the language spoken; `translate`: in English.
-    task: Option<String>,
+    task: Option<Text>,
     /// One of the models this server offers.
-    model: Option<String>,
+    model: Option<Text>,
     /// `interactive`: somebody waits for it; `batch`: nobody does.
-    lane: Option<String>,
+    lane: Option<Text>,
     /// Names and terms that occur in the recording, at most 800 characters, hotwords included.
-    prompt: Option<String>,
+    prompt: Option<Text>,
     /// Words and names to expect everywhere in the recording, each of at most 80 characters.
-    hotwords: Option<Vec<String>>,
+    hotwords: Option<Vec<Text>>,
     /// `mix`: all channels heard as one; `separate`: each transcribed on its own.
-    channels: Option<String>,
+    channels: Option<Text>,
     /// Which audio track of a video: its number, counted from 1, or its language.
-    audio_track: Option<String>,
+    audio_track: Option<Text>,
     /// Whether the transcript should have the times of each word.
     word_timestamps: Option<bool>,
     /// A title, at most 200 characters.
-    title: Option<String>,
+    title: Option<Text>,
     /// Tags to find the job by: at most 32, each of at most 64 characters.
-    tags: Option<Vec<String>>,
+    tags: Option<Vec<Text>>,
     /// Whatever you want to keep with the job: at most 16 keys, of at most 64 characters each, with texts of at most
     /// 1000 characters.
-    metadata: Option<BTreeMap<String, String>>,
+    metadata: Option<BTreeMap<String, Text>>,
 }
 
 impl ImportJob {
     /// What is said, named as the parts of the form.
     fn asked(&self) -> Asked {
-        let metadata = self.metadata.as_ref().map(|metadata| json!(metadata).to_string());
+        let metadata = self.metadata.to_json().map(|metadata| Text(metadata.to_string()));
         [
             text("language", self.language.as_ref()),
             list("languages", self.languages.as_deref()),
@@ -90,21 +91,21 @@ impl ImportJob {
 impl Example for ImportJob {
     fn example() -> Self {
         Self {
-            media_url: "https://example.org/talks/queues.mp3".to_owned(),
+            media_url: "https://example.org/talks/queues.mp3".into(),
             language: None,
-            languages: Some(vec!["en".to_owned(), "es".to_owned()]),
+            languages: Some(vec!["en".into(), "es".into()]),
             multilingual: Some(false),
-            task: Some("transcribe".to_owned()),
+            task: Some("transcribe".into()),
             model: None,
-            lane: Some("batch".to_owned()),
-            prompt: Some("A talk about message queues.".to_owned()),
-            hotwords: Some(vec!["Escriba".to_owned(), "JetStream".to_owned()]),
-            channels: Some("mix".to_owned()),
+            lane: Some("batch".into()),
+            prompt: Some("A talk about message queues.".into()),
+            hotwords: Some(vec!["Escriba".into(), "JetStream".into()]),
+            channels: Some("mix".into()),
             audio_track: None,
             word_timestamps: Some(true),
-            title: Some("A talk about queues".to_owned()),
-            tags: Some(vec!["talks".to_owned()]),
-            metadata: Some(BTreeMap::from([("customer".to_owned(), "4711".to_owned())])),
+            title: Some("A talk about queues".into()),
+            tags: Some(vec!["talks".into()]),
+            metadata: Some(BTreeMap::from([("customer".to_owned(), "4711".into())])),
         }
     }
 }
@@ -131,7 +132,7 @@ impl Import {
         })?;
         let asked = job.asked();
         let submission = read_submission(app, asked.iter().map(|(name, text)| (*name, text.as_str())))?;
-        Ok((job.media_url, submission))
+        Ok((job.media_url.0, submission))
     }
 
     pub(super) fn register(registry: &mut Registry) {

@@ -20,6 +20,10 @@ pub(in crate::api) fn add_examples(operation: &mut Value) {
         _ => return,
     };
     operation["requestBody"]["content"]["multipart/form-data"]["example"] = form;
+    // The framework refuses other bodies before the operation sees them.
+    let mut no_form = operation["responses"]["413"].clone();
+    no_form["description"] = json!("The body is not a multipart form.");
+    operation["responses"]["415"] = no_form;
     let Some(answers) = operation["responses"]["200"]["content"].as_object_mut() else { return };
     if let Some(stream) = answers.get_mut("text/event-stream") {
         let delta = json!({ "type": "transcript.text.delta", "delta": "And so my fellow Americans," });
