@@ -15,6 +15,7 @@ mod loudness;
 mod ogg_tail;
 mod pair_mixer;
 mod pool;
+mod rendition;
 mod request;
 mod resample;
 mod riff;
@@ -22,7 +23,7 @@ mod sniff;
 mod timeline;
 mod tracks;
 
-pub use decoder::{DecodeError, DecodeSummary, Decoder, MediaInfo};
+pub use decoder::{DecodeError, DecodeSummary, Decoder, MediaInfo, Rendition};
 pub use pool::{DecodeCommand, DecoderPool};
 pub use request::DecodeRequest;
 

@@ -37,5 +37,6 @@ pub use parts::{FoundPart, PartSpan, Planner};
 pub use peaks::Peaks;
 pub use pipeline::{Event, Listening, Outcome, PipelineError, Plan, listen, listen_again, transcribe};
 pub use recognizer::{RecognizeError, RecognizeOptions, Recognized, RecognizedSegment, Recognizer};
+pub use search::ForPlayers;
 pub use weights::Weights;
 pub use windower::{Packing, Span, Window, Windower};

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use escriba_database::{DatabaseError, api_keys};
+use escriba_database::{
+    DatabaseError,
+    api_keys::{self, ApiKey as StoredKey},
+};
 use escriba_domain::{ApiKeyId, ErrorKind, WorkspaceId};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
 use uuid::Uuid;
 
@@ -15,10 +19,12 @@ use super::{
     api_key_view::{ApiKeyPage, ApiKeyView, NewApiKey, RenamedApiKey},
     authentication::{ApiKey, Manage},
     document::Group,
+    idempotency::{self, Answered, KeyHeader},
     problem::{Failure, failure, invalid},
 };
 use crate::app::{
     App,
+    answer_once::{Answer, Fingerprint},
     create_api_key::{CreateKeyError, create_api_key},
     rename_api_key::{RenameError, rename_api_key},
     revoke_api_key::{RevokeError, revoke_api_key},
@@ -56,21 +62,23 @@ impl ApiKeysApi {
     /// Make an API key
     ///
     /// The key is in the answer, and nowhere else ever after: only its hash is stored. It cannot have more scopes than
-    /// the key that makes it.
+    /// the key that makes it. With an `Idempotency-Key` the answer is kept for a day, encrypted under that key.
     #[oai(path = "/", method = "post", operation_id = "createApiKey")]
-    async fn create(&self, key: ApiKey<Manage>, new: Json<NewApiKey>) -> Result<Created, Failure> {
-        let (id, secret) = create_api_key(&self.app, key.caller(), &new.0.into()).await.map_err(|error| {
-            let code = match &error {
-                CreateKeyError::Name(_) => "name_invalid",
-                CreateKeyError::NoScope => "scopes_empty",
-                CreateKeyError::ScopeMissing(_) => "scope_missing",
-                CreateKeyError::Expired => "expires_at_past",
-                CreateKeyError::Random(_) | CreateKeyError::Database(_) => "internal",
-            };
-            failure(error.kind(), code, &error)
-        })?;
-        let made = self.find(key.0, id).await?.with_secret(secret);
-        Ok(Created::Key(Json(made), format!("/v1/api-keys/{id}")))
+    async fn create(
+        &self,
+        key: ApiKey<Manage>,
+        /// Any text that names this request and no other, such as a UUID. Sent again with the same key within a day,
+        /// the request is answered as it was the first time, and there is still one API key.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: KeyHeader,
+        new: Json<NewApiKey>,
+    ) -> Result<Answered<Created>, Failure> {
+        let (app, caller) = (&self.app, key.caller());
+        let request = Fingerprint::of("createApiKey", &[new.0.to_json_string().as_bytes()]);
+        let made = idempotency::create_once(app, key.0, idempotency_key, request, |once| async move {
+            create_api_key(app, caller, &new.0.into(), &once, created).await.map_err(not_created)
+        });
+        Ok(made.await?.into())
     }
 
     /// List API keys
@@ -150,6 +158,25 @@ impl ApiKeysApi {
             failure(error.kind(), code, &error)
         })?;
         self.find(key.0, id.0.into()).await.map(|key| Found::Key(Json(key)))
+    }
+}
+
+fn created(made: StoredKey, secret: String) -> Answer {
+    let location = format!("/v1/api-keys/{}", made.id);
+    idempotency::keepable(Created::Key(Json(ApiKeyView::from(made).with_secret(secret)), location))
+}
+
+fn not_created(error: CreateKeyError) -> Failure {
+    let code = match &error {
+        CreateKeyError::Name(_) => "name_invalid",
+        CreateKeyError::NoScope => "scopes_empty",
+        CreateKeyError::ScopeMissing(_) => "scope_missing",
+        CreateKeyError::Expired => "expires_at_past",
+        CreateKeyError::Once(_) | CreateKeyError::Random(_) | CreateKeyError::Database(_) => "internal",
+    };
+    match error {
+        CreateKeyError::Once(error) => idempotency::refused(error),
+        error => failure(error.kind(), code, &error),
     }
 }
 

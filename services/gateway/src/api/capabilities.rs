@@ -22,7 +22,7 @@ const INPUT_FORMATS: [&str; 30] = [
     "mov", "mp3", "mp4", "mpeg", "mpg", "mpga", "mxf", "oga", "ogg", "opus", "ts", "wav", "webm", "wma",
 ];
 const OUTPUT_FORMATS: [&str; 4] = ["json", "srt", "vtt", "txt"];
-const FEATURES: [&str; 20] = [
+const FEATURES: [&str; 21] = [
     "audio_track",
     "bulk",
     "channels",
@@ -38,6 +38,7 @@ const FEATURES: [&str; 20] = [
     "openai",
     "prompt",
     "redo",
+    "rendition",
     "search",
     "translate",
     "tus",

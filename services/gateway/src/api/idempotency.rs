@@ -92,6 +92,7 @@ pub(super) fn refused(error: OnceError) -> Failure {
         OnceError::KeyInvalid => "idempotency_key_invalid",
         OnceError::Reused => "idempotency_key_reused",
         OnceError::InProgress => return busy("idempotency_in_progress", &error),
+        OnceError::Garbled => "internal",
         OnceError::Database(_) => "unavailable",
     };
     failure(error.kind(), code, &error)

@@ -2,7 +2,6 @@
 
 use std::{ops::Range, sync::Arc};
 
-use escriba_database::media::Media;
 use futures_util::TryStreamExt;
 use poem::{
     Body, IntoResponse, Response,
@@ -11,7 +10,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, OpenApi,
-    param::{Header, Path},
+    param::{Header, Path, Query},
     payload::Payload,
     registry::{MetaSchema, MetaSchemaRef},
 };
@@ -26,7 +25,7 @@ use super::{
 };
 use crate::app::{
     App,
-    open_media::{MediaBytes, MediaError, content_type, find_media, read_media},
+    open_media::{MediaBytes, MediaError, Rendering, Source, content_type, find_source, read_source},
 };
 
 /// A recording comes from a stranger. Whatever it turns out to be, a browser that opens it runs nothing of it.
@@ -75,7 +74,7 @@ enum MediaResponse {
     #[oai(status = 200)]
     Whole(
         MediaBody,
-        /// The recording's SHA-256 in hexadecimal, quoted.
+        /// The recording's SHA-256 in hexadecimal, quoted; that of a rendition ends in `-mp3`.
         #[oai(header = "ETag")]
         String,
     ),
@@ -83,7 +82,7 @@ enum MediaResponse {
     #[oai(status = 206)]
     Part(
         MediaBody,
-        /// The recording's SHA-256 in hexadecimal, quoted.
+        /// The recording's SHA-256 in hexadecimal, quoted; that of a rendition ends in `-mp3`.
         #[oai(header = "ETag")]
         String,
         /// Which part, and how many bytes the recording has, such as `bytes 0-1023/176128`.
@@ -110,14 +109,19 @@ enum MediaResponse {
 impl MediaApi {
     /// Download a recording
     ///
-    /// The recording as it was sent, to be played or saved. `Range` asks for one part of it, as players do to seek;
-    /// several parts at once are answered with the whole. `HEAD` is answered like `GET`, without the bytes.
+    /// The recording as it was sent, to be played or saved; with `playable=true` what browsers play. `Range` asks for one
+    /// part of it, as players do to seek; several parts at once are answered with the whole. `HEAD` is answered like
+    /// `GET`, without the bytes.
     #[oai(path = "/v1/jobs/:id/media", method = "get", operation_id = "getMedia")]
     async fn get(
         &self,
         key: ApiKey<Read>,
         /// The job's id.
         id: Path<Uuid>,
+        /// Whether it is for a browser: where usual ones do not play the recording itself, an MP3 of it is sent. There
+        /// is one once the recording is transcribed, as long as the recording is kept.
+        #[oai(default)]
+        playable: Query<bool>,
         /// Which part, such as `bytes=0-1023`, `bytes=1024-` or `bytes=-1024`.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
@@ -128,33 +132,34 @@ impl MediaApi {
         #[oai(name = "If-Range")]
         if_range: Header<Option<String>>,
     ) -> Result<MediaResponse, Failure> {
-        let media = match find_media(&self.app, key.0, id.0.into()).await {
+        let rendering = if playable.0 { Rendering::Playable } else { Rendering::Original };
+        let source = match find_source(&self.app, key.0, id.0.into(), rendering).await {
             Err(error @ MediaError::Deleted) => return Ok(deleted(&error)),
             found => found.map_err(|error| refused(&error))?,
         };
-        let tag = format!("\"{}\"", hex::encode(media.sha256));
+        let tag = format!("\"{}\"", source.tag);
         if is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(MediaResponse::NotModified(tag));
         }
         let range = range.0.filter(|_| is_same(&tag, if_range.0.as_deref()));
-        match asked(range.as_deref(), media.size_bytes) {
-            Asked::Whole => Ok(MediaResponse::Whole(self.body(&media, 0..media.size_bytes).await?, tag)),
+        match asked(range.as_deref(), source.size_bytes) {
+            Asked::Whole => Ok(MediaResponse::Whole(self.body(&source, 0..source.size_bytes).await?, tag)),
             Asked::Part(part) => {
-                let told = format!("bytes {}-{}/{}", part.start, part.end - 1, media.size_bytes);
-                Ok(MediaResponse::Part(self.body(&media, part).await?, tag, told))
+                let told = format!("bytes {}-{}/{}", part.start, part.end - 1, source.size_bytes);
+                Ok(MediaResponse::Part(self.body(&source, part).await?, tag, told))
             }
-            Asked::OutOfRange => Ok(out_of_range(media.size_bytes)),
+            Asked::OutOfRange => Ok(out_of_range(source.size_bytes)),
         }
     }
 }
 
 impl MediaApi {
-    async fn body(&self, media: &Media, range: Range<u64>) -> Result<MediaBody, Failure> {
-        let content_type = content_type(&self.app, media).await.map_err(|error| refused(&error))?;
+    async fn body(&self, source: &Source, range: Range<u64>) -> Result<MediaBody, Failure> {
+        let content_type = content_type(&self.app, source).await.map_err(|error| refused(&error))?;
         let bytes = range.end - range.start;
-        let stream: MediaBytes = read_media(&self.app, media, range).await.map_err(|error| refused(&error))?;
+        let stream: MediaBytes = read_source(&self.app, source, range).await.map_err(|error| refused(&error))?;
         let body = Body::from_bytes_stream(stream.map_err(std::io::Error::other));
-        Ok(MediaBody { body, bytes, content_type, disposition: content_disposition::inline(&media.file_name) })
+        Ok(MediaBody { body, bytes, content_type, disposition: content_disposition::inline(&source.file_name) })
     }
 }
 

@@ -2,6 +2,8 @@
 //! first answer that created something is the answer to every request with that key, for a day. A failed attempt does
 //! not use the key up.
 //!
+//! What is kept can be read with the sender's key alone, which is not kept: an answer may hold a secret.
+//!
 //! A use case takes part by calling [`Once::keep`] in the transaction that creates: then what is created, and the
 //! answer that tells of it, commit together or not at all.
 
@@ -25,6 +27,9 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+mod seal;
+
+use self::seal::Seal;
 use super::{
     App,
     renewing::{HOLD, renewing},
@@ -43,6 +48,8 @@ pub enum OnceError {
     Reused,
     #[error("The request with this `Idempotency-Key` is still being worked on. Send it again in a few seconds.")]
     InProgress,
+    #[error("a kept answer cannot be read")]
+    Garbled,
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
@@ -52,6 +59,7 @@ impl OnceError {
         match self {
             Self::KeyInvalid | Self::Reused => ErrorKind::Invalid,
             Self::InProgress => ErrorKind::Conflict,
+            Self::Garbled => ErrorKind::Internal,
             Self::Database(error) => error.kind(),
         }
     }
@@ -107,13 +115,17 @@ pub enum Begun {
 
 /// The answer that a request with the same key was given.
 #[derive(Debug)]
-pub struct Earlier(Kept);
+pub struct Earlier(Kept, Seal);
 
 impl Earlier {
     /// The answer again, if the request is the same too.
     pub fn answer(self, request: Fingerprint) -> Result<Answer, OnceError> {
-        let Kept { fingerprint, status, location, body } = self.0;
-        if fingerprint == request.0 { Ok(Answer { status, location, body }) } else { Err(OnceError::Reused) }
+        let Self(Kept { fingerprint, status, location, body }, seal) = self;
+        if fingerprint != request.0 {
+            return Err(OnceError::Reused);
+        }
+        let body = seal.open(&body).ok_or(OnceError::Garbled)?;
+        Ok(Answer { status, location, body })
     }
 }
 
@@ -126,6 +138,7 @@ pub struct Once(Option<Arc<Reservation>>);
 struct Reservation {
     db: Database,
     attempt: Attempt,
+    seal: Seal,
     request: OnceLock<Fingerprint>,
     ended: AtomicBool,
     _renewing: AbortOnDropHandle<()>,
@@ -134,10 +147,11 @@ struct Reservation {
 /// A request without a key always begins as the first.
 pub async fn begin(app: &App, workspace: WorkspaceId, key: Option<IdempotencyKey>) -> Result<Begun, OnceError> {
     let Some(IdempotencyKey(key)) = key else { return Ok(Begun::First(Once(None))) };
-    let attempt = Attempt { workspace, key, holder: Uuid::now_v7() };
+    let seal = Seal::of(&key);
+    let attempt = Attempt { workspace, key: seal.name(), holder: Uuid::now_v7() };
     match within_reason(idempotency::reserve(&app.db, &attempt, HOLD)).await? {
         Reserved::InProgress => Err(OnceError::InProgress),
-        Reserved::Answered(kept) => Ok(Begun::Again(Earlier(kept))),
+        Reserved::Answered(kept) => Ok(Begun::Again(Earlier(kept, seal))),
         Reserved::Taken => {
             let renewed = (app.db.clone(), attempt.clone());
             let renewing = renewing(move || {
@@ -147,6 +161,7 @@ pub async fn begin(app: &App, workspace: WorkspaceId, key: Option<IdempotencyKey
             let reservation = Reservation {
                 db: app.db.clone(),
                 attempt,
+                seal,
                 request: OnceLock::new(),
                 ended: AtomicBool::new(false),
                 _renewing: renewing,
@@ -172,12 +187,12 @@ impl Once {
     /// Keeps the answer, in the transaction that creates what it tells of. When this fails, the transaction must not
     /// be committed.
     pub async fn keep(&self, tx: &Transaction, answer: &Answer) -> Result<(), OnceError> {
-        let Some(Reservation { attempt, request, .. }) = self.0.as_deref() else { return Ok(()) };
+        let Some(Reservation { attempt, seal, request, .. }) = self.0.as_deref() else { return Ok(()) };
         let kept = Kept {
             fingerprint: request.get().map_or([0; 32], |request| request.0),
             status: answer.status,
             location: answer.location.clone(),
-            body: answer.body.clone(),
+            body: seal.close(&answer.body).ok_or(OnceError::Garbled)?,
         };
         if idempotency::keep(tx, attempt, &kept, KEPT_FOR).await? { Ok(()) } else { Err(OnceError::InProgress) }
     }

@@ -16,7 +16,7 @@ use escriba_domain::WorkspaceId;
 use serde::Serialize;
 
 use super::{
-    delete_job::delete_rows,
+    delete_job::{delete_rows, for_players},
     housekeeping::{Mode, Named, Tally},
 };
 
@@ -92,9 +92,9 @@ async fn delete_some(
     tx.commit().await?;
     for due in &all_due {
         report.add(kept, due);
-        // The outline of a recording tells of it too.
+        // The outline of a recording tells of it too, and its rendition all.
         let recording = due.media.map(|media| ObjectKey::Media { workspace, media });
-        for key in recording.into_iter().chain([ObjectKey::Peaks { workspace, job: due.job }]) {
+        for key in recording.into_iter().chain(for_players(workspace, due.job)) {
             if let Err(error) = blobs.delete(key).await {
                 tracing::warn!(%error, %key, "a recording that is kept no longer was left to the sweep");
                 report.failures.add_failure(&key.to_string(), &error);

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use escriba_database::{
     DatabaseError,
-    api_keys::{self, Caller, NewKey},
+    api_keys::{self, ApiKey, Caller, NewKey},
 };
-use escriba_domain::{ApiKeyId, ErrorKind, Scope, Scopes};
+use escriba_domain::{ErrorKind, Scope, Scopes};
 
 use super::{
     App,
+    answer_once::{Answer, Once, OnceError},
     authenticate_caller::new_key,
     rename_api_key::{NameError, checked_name},
 };
@@ -34,6 +35,8 @@ pub enum CreateKeyError {
     #[error("no random bytes could be had")]
     Random(#[source] std::io::Error),
     #[error(transparent)]
+    Once(#[from] OnceError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
@@ -43,17 +46,20 @@ impl CreateKeyError {
             Self::Name(_) | Self::NoScope | Self::Expired => ErrorKind::Invalid,
             Self::ScopeMissing(_) => ErrorKind::Forbidden,
             Self::Random(_) => ErrorKind::Internal,
+            Self::Once(error) => error.kind(),
             Self::Database(error) => error.kind(),
         }
     }
 }
 
-/// The new key's id and the key itself, which nobody can be told again.
+/// The answer has the key itself, which nobody is told in any other. It is committed with the key.
 pub async fn create_api_key(
     app: &App,
     caller: &Caller,
     request: &KeyRequest,
-) -> Result<(ApiKeyId, String), CreateKeyError> {
+    once: &Once,
+    answer: impl FnOnce(ApiKey, String) -> Answer,
+) -> Result<Answer, CreateKeyError> {
     let name = checked_name(&request.name)?;
     if request.scopes.is_empty() {
         return Err(CreateKeyError::NoScope);
@@ -75,7 +81,11 @@ pub async fn create_api_key(
         expires_at: request.expires_at,
     };
     let id = api_keys::create(&tx, &new).await?;
+    let made = api_keys::lock(&tx, caller.workspace, id).await?;
+    let made = made.ok_or_else(|| DatabaseError::Corrupt { what: "new API key", value: id.to_string() })?;
+    let answer = answer(made, key.key);
+    once.keep(&tx, &answer).await?;
     tx.commit().await?;
     tracing::info!(key = %id, workspace = %caller.workspace, scopes = %request.scopes, by = %caller.key, "made an API key");
-    Ok((id, key.key))
+    Ok(answer)
 }

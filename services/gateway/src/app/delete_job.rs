@@ -42,7 +42,7 @@ pub async fn delete_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<
     let mut objects = Vec::new();
     for job in &gone {
         objects.extend(chunks::unfinished_parts(&tx, job.id).await?.into_iter().map(|chunk| speech(job, chunk)));
-        objects.push(ObjectKey::Peaks { workspace, job: job.id });
+        objects.extend(for_players(workspace, job.id));
         let recording = job.redo.is_none().then_some(job.media);
         objects.extend(recording.map(|media| ObjectKey::Media { workspace, media }));
         delete_rows(&tx, workspace, job.id, recording).await?;
@@ -58,6 +58,11 @@ pub async fn delete_job(app: &App, workspace: WorkspaceId, id: JobId) -> Result<
         }
     }
     Ok(())
+}
+
+/// What is kept of the job's recording beside it.
+pub(super) fn for_players(workspace: WorkspaceId, job: JobId) -> [ObjectKey; 2] {
+    [ObjectKey::Peaks { workspace, job }, ObjectKey::Rendition { workspace, job }]
 }
 
 fn speech(job: &Job, chunk: ChunkId) -> ObjectKey {

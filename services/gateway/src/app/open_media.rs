@@ -1,11 +1,12 @@
-//! Gives back the recording of a job, whole or in part, as it was sent. It streams, whatever its size.
+//! Gives back the recording of a job, whole or in part, as it was sent or as browsers play it. It streams, whatever its
+//! size.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use escriba_blobs::{BlobError, ObjectKey};
 use escriba_database::{
-    DatabaseError,
+    DatabaseError, jobs,
     media::{self, Media},
 };
 use escriba_domain::{ErrorKind, JobId, WorkspaceId};
@@ -56,29 +57,88 @@ impl From<BlobError> for MediaError {
 
 pub type MediaBytes = BoxStream<'static, Result<Bytes, BlobError>>;
 
-/// The recording of a job, if it is kept.
-pub async fn find_media(app: &App, workspace: WorkspaceId, job: JobId) -> Result<Media, MediaError> {
-    let (media, deleted_at) = media::of_job(&app.db, workspace, job).await?.ok_or(MediaError::NotFound(job))?;
-    if deleted_at.is_some() { Err(MediaError::Deleted) } else { Ok(media) }
+/// Which bytes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// The recording as it was sent.
+    Original,
+    /// What browsers play: a rendition, if there is one because they do not play the original.
+    Playable,
 }
 
-/// The bytes of a recording that lie in the range.
-pub async fn read_media(app: &App, media: &Media, range: Range<u64>) -> Result<MediaBytes, MediaError> {
+/// Bytes of a recording in storage, and what they are.
+#[derive(Debug)]
+pub struct Source {
+    key: ObjectKey,
+    pub size_bytes: u64,
+    /// Two that have the same are the same.
+    pub tag: String,
+    pub file_name: String,
+    /// As it was told.
+    content_type: Option<String>,
+}
+
+/// The recording of a job, if it is kept.
+pub async fn find_source(
+    app: &App,
+    workspace: WorkspaceId,
+    job: JobId,
+    rendering: Rendering,
+) -> Result<Source, MediaError> {
+    let (media, deleted_at) = media::of_job(&app.db, workspace, job).await?.ok_or(MediaError::NotFound(job))?;
+    if deleted_at.is_some() {
+        return Err(MediaError::Deleted);
+    }
+    if rendering == Rendering::Playable
+        && let Some(rendition) = find_rendition(app, workspace, job, &media).await?
+    {
+        return Ok(rendition);
+    }
+    Ok(Source {
+        key: ObjectKey::Media { workspace, media: media.id },
+        size_bytes: media.size_bytes,
+        tag: hex::encode(media.sha256),
+        file_name: media.file_name,
+        content_type: media.content_type,
+    })
+}
+
+async fn find_rendition(
+    app: &App,
+    workspace: WorkspaceId,
+    job: JobId,
+    media: &Media,
+) -> Result<Option<Source>, MediaError> {
+    // A job that does a span again has the recording of another, and its rendition.
+    let found = jobs::find(&app.db, workspace, job).await?.ok_or(MediaError::NotFound(job))?;
+    let key = ObjectKey::Rendition { workspace, job: found.redo.map_or(job, |redo| redo.of) };
+    let size = app.blobs.size(key).await?;
+    let stem = media.file_name.rsplit_once('.').map_or(media.file_name.as_str(), |(stem, _)| stem);
+    Ok(size.map(|size_bytes| Source {
+        key,
+        size_bytes,
+        tag: format!("{}-mp3", hex::encode(media.sha256)),
+        file_name: format!("{stem}.mp3"),
+        content_type: Some("audio/mpeg".to_owned()),
+    }))
+}
+
+/// The bytes that lie in the range.
+pub async fn read_source(app: &App, source: &Source, range: Range<u64>) -> Result<MediaBytes, MediaError> {
     // A store refuses an empty range, and an empty recording has no other.
     if range.is_empty() {
         return Ok(stream::empty().boxed());
     }
-    let key = ObjectKey::Media { workspace: media.workspace, media: media.id };
-    Ok(app.blobs.get_range(key, range).await?.boxed())
+    Ok(app.blobs.get_range(source.key, range).await?.boxed())
 }
 
-/// What the recording may be called towards a browser: sound or video, as its sender said or as its first bytes tell,
-/// and never anything that a browser would run.
-pub async fn content_type(app: &App, media: &Media) -> Result<String, MediaError> {
-    if let Some(told) = media.content_type.as_deref().and_then(played) {
+/// What it may be called towards a browser: sound or video, as its sender said or as its first bytes tell, and never
+/// anything that a browser would run.
+pub async fn content_type(app: &App, source: &Source) -> Result<String, MediaError> {
+    if let Some(told) = source.content_type.as_deref().and_then(played) {
         return Ok(told);
     }
-    let head = read_media(app, media, 0..media.size_bytes.min(HEAD_BYTES)).await?;
+    let head = read_source(app, source, 0..source.size_bytes.min(HEAD_BYTES)).await?;
     let head: Vec<Bytes> = head.try_collect().await?;
     let found = infer::get(&head.concat()).and_then(|kind| played(kind.mime_type()));
     Ok(found.unwrap_or_else(|| UNKNOWN.to_owned()))

@@ -1,4 +1,5 @@
-//! Deletes from storage what no row needs: recordings without a row, their outlines, the speech of chunks that are
+//! Deletes from storage what no row needs: recordings without a row, their outlines and renditions, the
+//! speech of chunks that are
 //! completed or gone, parts of uploads that are finished or gone, unfinished uploads, empty folders. Storage is looked at
 //! first and the rows after it, and only what is old is judged,
 //! since an object is there before its row is. Two sweeps at once are harmless.
@@ -159,7 +160,7 @@ impl Sweep<'_> {
                 ObjectKey::Media { media: id, .. } => media.push(id),
                 ObjectKey::Windows { chunk, .. } => chunks.push(chunk),
                 ObjectKey::Part { part, .. } => parts.push(part),
-                ObjectKey::Peaks { job, .. } => jobs.push(job),
+                ObjectKey::Peaks { job, .. } | ObjectKey::Rendition { job, .. } => jobs.push(job),
             }
         }
         let media = retention::needed_media(self.db, &media).await?;
@@ -170,7 +171,9 @@ impl Sweep<'_> {
             ObjectKey::Media { workspace, media: id } => media.contains(&(workspace, id)),
             ObjectKey::Windows { job, chunk, .. } => chunks.contains(&(job, chunk)),
             ObjectKey::Part { workspace, upload, part } => parts.contains(&(workspace, upload, part)),
-            ObjectKey::Peaks { workspace, job } => jobs.contains(&(workspace, job)),
+            ObjectKey::Peaks { workspace, job } | ObjectKey::Rendition { workspace, job } => {
+                jobs.contains(&(workspace, job))
+            }
         });
         Ok(needed.collect())
     }

@@ -109,18 +109,20 @@ async fn it_must_be_said_which_jobs_and_not_too_many() {
             ] {
                 problem(post(gateway, what, &body).await, 422, code).await;
             }
+            let unknown_state = json!({ "filter": { "state": ["done"] } });
+            problem(post(gateway, what, &unknown_state).await, 422, "parameter_invalid").await;
             for body in [
                 json!({ "ids": ["latest"] }),
                 json!({ "filter": { "colour": "blue" } }),
-                json!({ "filter": { "state": ["done"] } }),
+                json!({ "filter": { "language": 7 } }),
                 json!({ "filter": { "state": ["queued"] }, "force": true }),
             ] {
-                problem(post(gateway, what, &body).await, 400, "bad_request").await;
+                problem(post(gateway, what, &body).await, 422, "body_invalid").await;
             }
         }
         for formats in [json!([]), json!(["doc"])] {
             let body = json!({ "ids": [job.to_string()], "formats": formats });
-            problem(post(gateway, "export", &body).await, 400, "bad_request").await;
+            problem(post(gateway, "export", &body).await, 422, "body_invalid").await;
         }
         assert_eq!(gateway.job(job).await["state"], "queued");
     })

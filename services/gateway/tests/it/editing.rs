@@ -202,7 +202,7 @@ async fn a_batch_that_is_wrong_somewhere_changes_nothing() {
         let many: Vec<Value> = (0..1_001).map(|_| good.clone()).collect();
         problem(send(gateway, job, "*", json!(many)).await, 422, "too_many_operations").await;
         for unreadable in [json!([{ "op": "translate", "id": "0-0" }]), json!([{ "id": "0-0" }]), json!("all")] {
-            problem(send(gateway, job, "*", unreadable).await, 400, "bad_request").await;
+            problem(send(gateway, job, "*", unreadable).await, 422, "body_invalid").await;
         }
         let huge = "x".repeat(4 << 20);
         let response = send(gateway, job, "*", json!([{ "op": "set", "id": "0-0", "text": huge }])).await;

@@ -90,6 +90,7 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
             recording_of(gateway, &waiting).await,
             put(gateway, windows(&waiting)).await,
             put(gateway, ObjectKey::Peaks { workspace, job: done_item.job_id }).await,
+            put(gateway, ObjectKey::Rendition { workspace, job: done_item.job_id }).await,
         ];
         let orphans = [
             put(gateway, windows(&done_item)).await,
@@ -97,6 +98,7 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
             put(gateway, ObjectKey::Windows { workspace, job: waiting.job_id, chunk: ChunkId::new() }).await,
             put(gateway, ObjectKey::Windows { workspace, job: JobId::new(), chunk: waiting.chunk_id }).await,
             put(gateway, ObjectKey::Peaks { workspace, job: JobId::new() }).await,
+            put(gateway, ObjectKey::Rendition { workspace, job: JobId::new() }).await,
         ];
         let stranger = WorkspaceId::new();
         let foreign = put(gateway, ObjectKey::Media { workspace: stranger, media: MediaId::new() }).await;
@@ -107,10 +109,10 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
         let young = put(gateway, ObjectKey::Media { workspace, media: MediaId::new() }).await;
 
         let dry = sweep(gateway, Mode::DryRun).await;
-        assert_eq!((dry.orphans, dry.unfinished_uploads), (tally(5, 25), tally(1, 3)));
-        assert_eq!((dry.kept.count, dry.foreign), (5, tally(1, 5)));
+        assert_eq!((dry.orphans, dry.unfinished_uploads), (tally(6, 30), tally(1, 3)));
+        assert_eq!((dry.kept.count, dry.foreign), (6, tally(1, 5)));
         assert_eq!(dry.unknown, Named { count: 1, names: vec!["lost+found".to_owned()] });
-        assert_eq!(gateway.stored_files(), 12, "a dry run deletes nothing");
+        assert_eq!(gateway.stored_files(), 14, "a dry run deletes nothing");
 
         assert_eq!(sweep(gateway, Mode::Apply).await, dry);
         for key in needed.iter().chain([&foreign, &young]) {
@@ -119,7 +121,7 @@ async fn a_sweep_deletes_what_no_row_needs_and_nothing_else() {
         for key in orphans {
             assert!(!file(gateway, key).exists(), "{key} is an orphan");
         }
-        assert_eq!(gateway.stored_files(), 6);
+        assert_eq!(gateway.stored_files(), 7);
         let again = sweep(gateway, Mode::Apply).await;
         assert_eq!(
             (again.orphans, again.unfinished_uploads, again.failures),

@@ -62,11 +62,11 @@ async fn a_key_is_shown_once_and_works() {
 async fn what_cannot_be_a_key_is_refused_with_a_sentence() {
     on_each_engine(async |gateway| {
         for (body, status, code) in [
-            (json!({}), 400, "bad_request"),
-            (json!({ "name": ["x"] }), 400, "bad_request"),
-            (json!({ "name": "x", "scopes": ["write"] }), 400, "bad_request"),
-            (json!({ "name": "x", "scope": ["read"] }), 400, "bad_request"),
-            (json!({ "name": "x", "expires_at": "tomorrow" }), 400, "bad_request"),
+            (json!({}), 422, "body_invalid"),
+            (json!({ "name": ["x"] }), 422, "body_invalid"),
+            (json!({ "name": "x", "scopes": ["write"] }), 422, "body_invalid"),
+            (json!({ "name": "x", "scope": ["read"] }), 422, "body_invalid"),
+            (json!({ "name": "x", "expires_at": "tomorrow" }), 422, "body_invalid"),
             (json!({ "name": " " }), 422, "name_invalid"),
             (json!({ "name": "a\nb" }), 422, "name_invalid"),
             (json!({ "name": "x".repeat(101) }), 422, "name_invalid"),
@@ -159,7 +159,7 @@ async fn a_key_can_be_renamed_and_tells_when_it_was_last_used() {
         let renamed: Value = change(json!({ "name": "desktop" })).await.unwrap().json().await.unwrap();
         assert_eq!((&renamed["name"], &renamed["last_used_at"]), (&json!("desktop"), &Value::Null));
         problem(change(json!({ "name": "" })).await.unwrap(), 422, "name_invalid").await;
-        problem(change(json!({ "name": "x", "scopes": ["manage"] })).await.unwrap(), 400, "bad_request").await;
+        problem(change(json!({ "name": "x", "scopes": ["manage"] })).await.unwrap(), 422, "body_invalid").await;
 
         assert_eq!(status(gateway, made["secret"].as_str().unwrap(), "/v1/jobs").await, 200);
         eventually("its use is noted", async || {
@@ -187,6 +187,26 @@ async fn keys_come_page_by_page() {
             path = format!("/v1/api-keys?limit=2&cursor={cursor}");
         }
         assert_eq!(names, ["3", "2", "1", "0", "local"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_request_with_its_key_makes_one_api_key() {
+    on_each_engine(async |gateway| {
+        let ask = async |name: &str| {
+            let request = gateway.request(Method::POST, "/v1/api-keys").header("Idempotency-Key", "newsroom-1");
+            request.json(&json!({ "name": name })).send().await.unwrap()
+        };
+        let first: Value = ask("once").await.json().await.unwrap();
+        let again = ask("once").await;
+        assert_eq!(again.status(), 201);
+        assert_eq!(again.json::<Value>().await.unwrap(), first, "with the secret, which nobody else is told");
+        assert_eq!(status(gateway, first["secret"].as_str().unwrap(), "/v1/jobs").await, 200);
+        problem(ask("twice").await, 422, "idempotency_key_reused").await;
+        let listed: Value = gateway.get("/v1/api-keys").await.json().await.unwrap();
+        let named_once = listed["items"].as_array().unwrap().iter().filter(|key| key["name"] == "once").count();
+        assert_eq!(named_once, 1);
     })
     .await;
 }

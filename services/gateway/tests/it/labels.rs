@@ -107,7 +107,7 @@ async fn labels_over_their_limits_are_refused_with_a_sentence() {
             json!({ "metadata": { "k": [] } }),
             json!([]),
         ] {
-            problem(patch(gateway, job, &wrong).await, 400, "bad_request").await;
+            problem(patch(gateway, job, &wrong).await, 422, "body_invalid").await;
         }
         assert_eq!(labels(&gateway.job(job).await), json!({ "title": null, "tags": [], "metadata": {} }));
         assert_eq!(gateway.stored_files(), 1, "nothing refused is kept");

@@ -1,5 +1,6 @@
 //! The recording comes back as it was sent, whole or in part, and a browser runs nothing of it.
 
+use escriba_blobs::{BlobStore, ObjectKey};
 use escriba_database::media;
 use escriba_domain::{JobId, MediaId};
 use reqwest::{
@@ -119,6 +120,38 @@ async fn a_recording_that_is_gone_or_not_ones_own_is_not_found() {
         tx.commit().await.unwrap();
         let sentence = problem(ask(gateway, job, &[]).await, 410, "media_deleted").await;
         assert!(sentence.contains("transcript"), "{sentence}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_browser_is_given_what_it_plays() {
+    on_each_engine(async |gateway| {
+        let original = Part::bytes(bytes()).file_name("call.amr").mime_str("audio/amr").unwrap();
+        let job = submit(gateway, original).await;
+        let playable = format!("/v1/jobs/{job}/media?playable=true");
+        assert_eq!(header(&gateway.get(&playable).await, "content-type"), "audio/amr", "there is nothing else yet");
+        let key = ObjectKey::Rendition { workspace: gateway.workspace, job };
+        let store = BlobStore::open(&gateway.storage_url()).unwrap();
+        store.put(key, vec![b"an mp3".to_vec().into()]).await.unwrap();
+
+        let whole = gateway.get(&playable).await;
+        assert_eq!((header(&whole, "content-type"), header(&whole, "content-length")), ("audio/mpeg", "6"));
+        assert!(header(&whole, "content-disposition").contains("call.mp3"));
+        let tag = header(&whole, "etag").to_owned();
+        assert!(tag.ends_with("-mp3\""), "{tag}");
+        assert_eq!(whole.bytes().await.unwrap(), "an mp3");
+        let part = gateway.request(Method::GET, &playable).header("Range", "bytes=3-").header("If-Range", &tag);
+        let part = part.send().await.unwrap();
+        assert_eq!((part.status().as_u16(), header(&part, "content-range")), (206, "bytes 3-5/6"));
+        assert_eq!(part.bytes().await.unwrap(), "mp3");
+        let known = gateway.request(Method::GET, &playable).header("If-None-Match", &tag).send().await.unwrap();
+        assert_eq!(known.status(), 304);
+        let sent = ask(gateway, job, &[]).await;
+        assert_eq!(header(&sent, "content-type"), "audio/amr");
+
+        let deleted = gateway.request(Method::DELETE, &format!("/v1/jobs/{job}")).send().await.unwrap();
+        assert_eq!((deleted.status().as_u16(), gateway.stored_files()), (204, 0));
     })
     .await;
 }

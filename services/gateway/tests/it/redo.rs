@@ -125,7 +125,7 @@ async fn a_request_that_cannot_be_done_is_told_why() {
         }
         let mut body = span(0.0, 1.0);
         body["channels"] = json!("separate");
-        problem(ask(gateway, job, &body).await, 400, "bad_request").await;
+        problem(ask(gateway, job, &body).await, 422, "body_invalid").await;
         problem(ask(gateway, JobId::new(), &span(0.0, 1.0)).await, 404, "job_not_found").await;
 
         let (_, item) = redo(gateway, job, span(0.0, 1.0)).await;

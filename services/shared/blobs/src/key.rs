@@ -15,10 +15,12 @@ pub enum ObjectKey {
     Part { workspace: WorkspaceId, upload: UploadId, part: PartId },
     /// The outline of a job's recording.
     Peaks { workspace: WorkspaceId, job: JobId },
+    /// What browsers play in the place of a job's recording.
+    Rendition { workspace: WorkspaceId, job: JobId },
 }
 
 /// The folders that hold everything of ours.
-pub(crate) const FOLDERS: [&str; 4] = ["media", "windows", "uploads", "peaks"];
+pub(crate) const FOLDERS: [&str; 5] = ["media", "windows", "uploads", "peaks", "renditions"];
 
 /// Whether a folder of this path is one that keys make.
 pub(crate) fn is_folder_of_keys(path: &str) -> bool {
@@ -41,7 +43,8 @@ impl ObjectKey {
             Self::Media { workspace, .. }
             | Self::Windows { workspace, .. }
             | Self::Part { workspace, .. }
-            | Self::Peaks { workspace, .. } => workspace,
+            | Self::Peaks { workspace, .. }
+            | Self::Rendition { workspace, .. } => workspace,
         }
     }
 }
@@ -62,6 +65,7 @@ impl fmt::Display for ObjectKey {
             Self::Windows { workspace, job, chunk } => write!(f, "windows/{workspace}/{job}/{chunk}"),
             Self::Part { workspace, upload, part } => write!(f, "uploads/{workspace}/{upload}/{part}"),
             Self::Peaks { workspace, job } => write!(f, "peaks/{workspace}/{job}"),
+            Self::Rendition { workspace, job } => write!(f, "renditions/{workspace}/{job}"),
         }
     }
 }
@@ -80,6 +84,7 @@ impl FromStr for ObjectKey {
                 Self::Part { workspace: workspace.parse()?, upload: upload.parse()?, part: part.parse()? }
             }
             ["peaks", workspace, job] => Self::Peaks { workspace: workspace.parse()?, job: job.parse()? },
+            ["renditions", workspace, job] => Self::Rendition { workspace: workspace.parse()?, job: job.parse()? },
             _ => return Err(ParseKeyError::Shape(text.to_owned())),
         };
         // An id can be written in several ways, and only one of them is the object's path.

@@ -79,6 +79,15 @@ impl BlobStore {
         Ok(found.into_stream().map_err(BlobError::from))
     }
 
+    /// How many bytes the object has; `None` if it is not there.
+    pub async fn size(&self, key: ObjectKey) -> Result<Option<u64>, BlobError> {
+        match self.store.head(&path(key)).await.map_err(BlobError::from) {
+            Ok(found) => Ok(Some(found.size)),
+            Err(BlobError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Everything in the store that lies where keys of ours do, and the names of what lies beside it in a folder. What
     /// appears or goes away meanwhile may be told of or not.
     pub fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {

@@ -16,8 +16,9 @@ use escriba_blobs::ObjectKey;
 use escriba_domain::{ChunkId, JobId, ModelName, Task, WorkspaceId};
 use escriba_events::{channels_from_proto, task_from_proto};
 use escriba_proto::v1::{self, Proceed, proceed::Source};
-use tokio::{sync::mpsc, time::timeout};
-use tokio_util::sync::CancellationToken;
+use futures_util::TryStreamExt;
+use tokio::{io::AsyncSeekExt, sync::mpsc, time::timeout};
+use tokio_util::{io::ReaderStream, sync::CancellationToken};
 
 use super::{
     fetch_media::{FetchError, fetch_media, fetch_speech},
@@ -25,10 +26,10 @@ use super::{
     verdict::{Verdict, of_fetch, of_model, of_run},
 };
 use crate::{
-    media::DecodeRequest,
+    media::{DecodeRequest, Rendition},
     speech::{
-        Borrowed, Event, FoundPart, Listening, Outcome, PipelineError, Plan, Planner, RecognizeOptions, listen,
-        listen_again, stored, transcribe,
+        Borrowed, Event, ForPlayers, FoundPart, Listening, Outcome, PipelineError, Plan, Planner, RecognizeOptions,
+        listen, listen_again, stored, transcribe,
     },
 };
 
@@ -36,6 +37,9 @@ use crate::{
 pub(super) const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 /// How long storing a part may still take when nobody wants it any more.
 const LAST_PART: Duration = Duration::from_secs(5);
+
+/// Of a file on its way to storage.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// Stops decoding and recognition, and what comes before them.
 #[derive(Debug, Clone, Default)]
@@ -77,12 +81,13 @@ impl Work<'_> {
     async fn hear_recording(&self, recording: v1::Recording, started: Instant) -> Ended<Verdict> {
         let fetching = fetch_media(&self.transcriber.blobs, &recording.media_key);
         let file = self.fetched(fetching, started).await?;
-        let (decoders, request) = (self.transcriber.decoders.clone(), self.decode_request());
+        let until_ms = if recording.until_ms == 0 { u64::MAX } else { recording.until_ms };
+        let is_whole = recording.from_ms == 0 && until_ms == u64::MAX;
+        let (decoders, request) = (self.transcriber.decoders.clone(), self.decode_request(is_whole));
         let stop = self.stop.cancel.clone();
         let watch =
             move |_| if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let open = move || decoders.decode_watched(&file, &request, watch);
-        let until_ms = if recording.until_ms == 0 { u64::MAX } else { recording.until_ms };
         let plan = Plan { from_ms: recording.from_ms, until_ms, ..self.plan() };
         let heard = listen(open, &plan, &self.stop.cancel).await;
         let listening = heard.map_err(|error| of_run(Err(error), elapsed(started)))?;
@@ -109,7 +114,7 @@ impl Work<'_> {
     async fn transcribe(&self, listening: Listening, plan: Plan, started: Instant) -> Ended<Verdict> {
         let engine = self.borrow(started).await?;
         let ended = transcribe(listening, &engine, plan, &self.stop.cancel, self.events.clone()).await;
-        self.keep_peaks(&ended).await;
+        self.keep_for_players(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
@@ -126,7 +131,7 @@ impl Work<'_> {
             self.say(Event::Part { part: part.span, id, language: part.language }).await;
         }
         let ended: Result<Outcome, _> = planner.finish();
-        self.keep_peaks(&ended).await;
+        self.keep_for_players(&ended).await;
         Ok(of_run(ended, elapsed(started)))
     }
 
@@ -135,13 +140,17 @@ impl Work<'_> {
         self.put(ObjectKey::Windows { workspace, job, chunk: id }, stored::to_bytes(&part.windows)).await
     }
 
-    /// Stores the recording's outline. A transcript is worth having without it.
-    async fn keep_peaks(&self, ended: &Result<Outcome, PipelineError>) {
-        let Ok(Outcome { peaks: Some(peaks), .. }) = ended else { return };
+    /// Stores what players want of the recording. A transcript is worth having without it.
+    async fn keep_for_players(&self, ended: &Result<Outcome, PipelineError>) {
+        let Ok(Outcome { players: Some(ForPlayers { peaks, rendition }), .. }) = ended else { return };
         let ids = (self.proceed.workspace_id.parse(), self.proceed.job_id.parse());
         let (Ok(workspace), Ok(job)) = ids else { return };
         if let Err(error) = self.put(ObjectKey::Peaks { workspace, job }, peaks.to_bytes()).await {
             tracing::warn!(%error, "the outline of a recording could not be stored");
+        }
+        let Some(rendition) = rendition else { return };
+        if let Err(error) = self.put_file(ObjectKey::Rendition { workspace, job }, rendition).await {
+            tracing::warn!(%error, "the rendition of a recording could not be stored");
         }
     }
 
@@ -149,11 +158,35 @@ impl Work<'_> {
         let put = async {
             let mut upload = self.transcriber.blobs.upload(key).await?;
             upload.write(Bytes::from(bytes)).await?;
-            upload.finish().await
+            upload.finish().await?;
+            Ok(())
         };
+        self.stored(key, put).await
+    }
+
+    async fn put_file(&self, key: ObjectKey, rendition: &Rendition) -> Result<(), FetchError> {
+        let put = async {
+            let mut file = tokio::fs::File::from_std(rendition.0.try_clone()?);
+            file.rewind().await?;
+            let mut upload = self.transcriber.blobs.upload(key).await?;
+            let mut pieces = ReaderStream::with_capacity(file, PIECE_BYTES);
+            while let Some(piece) = pieces.try_next().await? {
+                upload.write(piece).await?;
+            }
+            upload.finish().await?;
+            Ok(())
+        };
+        self.stored(key, put).await
+    }
+
+    async fn stored(
+        &self,
+        key: ObjectKey,
+        put: impl Future<Output = Result<(), FetchError>>,
+    ) -> Result<(), FetchError> {
         let mut put = pin!(put);
         tokio::select! {
-            stored = &mut put => Ok(stored.map(|_| ())?),
+            stored = &mut put => stored,
             () = self.stop.given_up.cancelled() => {
                 // Dropped in the middle it could leave a file behind.
                 let ended = async {
@@ -198,13 +231,14 @@ impl Work<'_> {
         self.events.send(event).await.ok();
     }
 
-    fn decode_request(&self) -> DecodeRequest {
+    fn decode_request(&self, rendition: bool) -> DecodeRequest {
         let options = self.proceed.options.clone().unwrap_or_default();
         DecodeRequest {
             channels: channels_from_proto(options.channels()),
             track: options.audio_track.parse().ok(),
             language: options.given_language.parse().ok(),
             max_audio_ms: shorter(self.transcriber.max_audio_ms, options.max_audio_ms),
+            rendition,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::media::{
     jail, listening,
     loudness::Loudness,
     ogg_tail,
+    rendition::Encoder,
     request::{self, DecodeRequest},
     riff::{self, WavLength},
     sniff,
@@ -82,8 +83,9 @@ fn decode(mut upload: File, request: &DecodeRequest, out: &mut FrameWriter<impl 
     };
     let recording = open()?;
     let is_ogg = recording.is_ogg();
+    let encoder = if request.rendition && !recording.is_playable() { Encoder::new(channels) } else { None };
     out.info(recording.stated.guess, u16::try_from(channels).map_err(io::Error::other)?)?;
-    let mut telling = Telling::new(out, channels);
+    let mut telling = Telling::new(out, channels, encoder);
     let decoded = Decoding::new(recording, channels, request.max_audio_ms, &mut telling).run()?;
     telling.finish()?;
     let breaks_off = riff::avi_breaks_off(&head, file_bytes) || (is_ogg && ogg_tail::is_truncated(&mut tail)?);
@@ -112,22 +114,35 @@ struct Telling<'a, W: Write> {
     channels: usize,
     loudness: Loudness,
     settled: Vec<i16>,
+    /// For a rendition, if there is to be one.
+    encoder: Option<Encoder>,
 }
 
 impl<'a, W: Write> Telling<'a, W> {
-    fn new(out: &'a mut FrameWriter<W>, channels: usize) -> Self {
-        Self { out, channels, loudness: Loudness::new(channels), settled: Vec::new() }
+    fn new(out: &'a mut FrameWriter<W>, channels: usize, encoder: Option<Encoder>) -> Self {
+        Self { out, channels, loudness: Loudness::new(channels), settled: Vec::new(), encoder }
     }
 
     fn tell(&mut self) -> io::Result<()> {
         self.out.pcm(&self.settled, self.channels)?;
+        if let Some(encoder) = &mut self.encoder {
+            let mut bytes = Vec::new();
+            encoder.push(&self.settled, &mut bytes).map_err(io::Error::other)?;
+            self.out.rendition(&bytes)?;
+        }
         self.settled.clear();
         Ok(())
     }
 
     fn finish(mut self) -> io::Result<()> {
         self.loudness.finish(&mut self.settled);
-        self.tell()
+        self.tell()?;
+        if let Some(encoder) = self.encoder {
+            let mut bytes = Vec::new();
+            encoder.finish(&mut bytes).map_err(io::Error::other)?;
+            self.out.rendition(&bytes)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,9 +2,11 @@
 //! the child: dropping a [`Decoder`] kills and reaps it.
 
 use std::{
-    io::{self, BufReader, Read},
+    fs::File,
+    io::{self, BufReader, Read, Write},
     ops::ControlFlow,
     process::{ChildStdout, ExitStatus},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,9 +14,11 @@ use escriba_domain::{FailureCode, WarningCode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::media::{
+    SAMPLE_RATE,
     frames::{Frame, FrameReader},
     jail::Walls,
     pool::{Process, Replenish},
+    rendition::MOST_BYTES_A_SECOND,
     samples_to_ms,
 };
 
@@ -56,6 +60,18 @@ pub struct DecodeSummary {
     pub warnings: Vec<WarningCode>,
 }
 
+/// What browsers play in the place of a recording that they cannot play, as MP3 in a file without a name.
+#[derive(Debug, Clone)]
+pub struct Rendition(pub Arc<File>);
+
+impl PartialEq for Rendition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Rendition {}
+
 /// A recording being decoded by a child.
 #[derive(Debug)]
 pub struct Decoder {
@@ -68,6 +84,8 @@ pub struct Decoder {
     samples: u64,
     warnings: Vec<WarningCode>,
     ended: bool,
+    rendition: Option<File>,
+    rendition_bytes: u64,
     /// After `process`, so that this child is gone before the next is started.
     next: Replenish,
 }
@@ -92,7 +110,19 @@ impl Decoder {
         let Frame::Ready(walls) = read()? else { return Err(out_of_order()) };
         let Frame::Began = read()? else { return Err(out_of_order()) };
         let info = MediaInfo { duration_ms: None, channels: 1 };
-        Ok(Self { process, frames, patience, walls, info, samples: 0, warnings: Vec::new(), ended: false, next })
+        Ok(Self {
+            process,
+            frames,
+            patience,
+            walls,
+            info,
+            samples: 0,
+            warnings: Vec::new(),
+            ended: false,
+            rendition: None,
+            rendition_bytes: 0,
+            next,
+        })
     }
 
     /// Waits until the child has opened the recording.
@@ -142,6 +172,7 @@ impl Decoder {
                     self.samples += (samples.len() / channels) as u64;
                     return Ok(Some(samples));
                 }
+                Frame::Rendition(bytes) => self.keep(&bytes)?,
                 Frame::Warning(code) => self.warnings.push(code),
                 Frame::End { samples } if samples == self.samples => self.ended = true,
                 Frame::Failed { code } => return Err(DecodeError::Media(code)),
@@ -149,6 +180,25 @@ impl Decoder {
             }
         }
         Ok(None)
+    }
+
+    /// What the child made for browsers, once there is no further block.
+    pub fn take_rendition(&mut self) -> Option<Rendition> {
+        self.rendition.take().map(|file| Rendition(Arc::new(file)))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.rendition_bytes += bytes.len() as u64;
+        // A little more for the first second, and for what an encoder holds back.
+        let most = (self.samples / u64::from(SAMPLE_RATE) + 2) * MOST_BYTES_A_SECOND;
+        if self.rendition_bytes > most {
+            return Err(DecodeError::Garbled(io::Error::new(io::ErrorKind::InvalidData, "the rendition has no end")));
+        }
+        let file = match &mut self.rendition {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        Ok(file.write_all(bytes)?)
     }
 
     /// Decodes what is left, forgets it, and says how it went.

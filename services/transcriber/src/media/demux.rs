@@ -17,7 +17,7 @@ use std::{
 use escriba_domain::FailureCode;
 use ffmpeg_next::{
     Dictionary, Error, Rational, Stream,
-    codec::{self, decoder},
+    codec::{self, Id, decoder},
     ffi::{
         AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE, AVMediaType::AVMEDIA_TYPE_AUDIO, av_codec_is_decoder,
         av_codec_iterate, av_max_alloc,
@@ -143,6 +143,28 @@ impl Recording {
         // SAFETY: the decoder is open and nothing else refers to it.
         let layout = unsafe { (*self.track.decoder.as_ptr()).ch_layout };
         usize::try_from(layout.nb_channels).unwrap_or(0)
+    }
+
+    /// Whether usual browsers play the track by themselves (source: MDN's guides to containers and codecs for the web).
+    pub(super) fn is_playable(&self) -> bool {
+        let first = self.input.streams().find(|stream| stream.parameters().medium() == media::Type::Audio);
+        // Of several tracks, browsers play the first.
+        let plays_this = first.is_some_and(|stream| stream.index() == self.track.index);
+        let pictures = self.input.streams().filter(|stream| stream.parameters().medium() == media::Type::Video);
+        let shows = |id| matches!(id, Id::H264 | Id::AV1 | Id::VP8 | Id::VP9 | Id::MJPEG | Id::PNG);
+        let shows_all = pictures.into_iter().all(|stream| shows(stream.parameters().id()));
+        let codec = self.track.decoder.id();
+        let plays = match self.input.format().name() {
+            "mp3" => matches!(codec, Id::MP3),
+            "wav" => matches!(codec, Id::PCM_S16LE | Id::PCM_U8 | Id::PCM_S24LE | Id::PCM_F32LE),
+            "flac" => matches!(codec, Id::FLAC),
+            "ogg" => matches!(codec, Id::OPUS | Id::VORBIS | Id::FLAC),
+            "aac" => matches!(codec, Id::AAC),
+            "matroska,webm" => matches!(codec, Id::OPUS | Id::VORBIS),
+            "mov,mp4,m4a,3gp,3g2,mj2" => matches!(codec, Id::AAC | Id::MP3 | Id::OPUS | Id::FLAC),
+            _ => false,
+        };
+        plays_this && shows_all && plays
     }
 
     pub(super) fn is_ogg(&self) -> bool {

@@ -11,7 +11,7 @@ use escriba_domain::{FailureCode, WarningCode};
 use crate::media::jail::{Wall, Walls};
 
 /// Names the stream and its version. Both ends come from one binary, so another version means a broken deployment.
-const GREETING: [u8; 5] = *b"ESCD\x02";
+const GREETING: [u8; 5] = *b"ESCD\x03";
 
 /// The longest body in bytes: two seconds of one channel.
 const MAX_BODY: usize = 64 * 1024;
@@ -24,6 +24,7 @@ const FAILED: u8 = 5;
 const READY: u8 = 6;
 const BEGAN: u8 = 7;
 const COMPARING: u8 = 8;
+const RENDITION: u8 = 9;
 
 /// One message of the child's.
 #[derive(Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub(super) enum Frame {
     Info { duration_ms: u64, channels: u16 },
     /// 16 kHz samples, interleaved. None at all means only that the child is still at work.
     Pcm(Vec<i16>),
+    /// More of what a browser plays in the recording's place.
+    Rendition(Vec<u8>),
     /// Something is odd, and decoding went on.
     Warning(WarningCode),
     /// The last message of a child that has decoded everything; how many samples of each channel that was.
@@ -83,6 +86,10 @@ impl<W: Write> FrameWriter<W> {
             self.frame(PCM, &body)?;
         }
         Ok(())
+    }
+
+    pub(super) fn rendition(&mut self, bytes: &[u8]) -> io::Result<()> {
+        bytes.chunks(MAX_BODY).try_for_each(|piece| self.frame(RENDITION, piece))
     }
 
     pub(super) fn warning(&mut self, code: WarningCode) -> io::Result<()> {
@@ -156,6 +163,7 @@ fn parse(kind: u8, body: &[u8]) -> io::Result<Frame> {
             None => Err(invalid("the decoder sent a malformed number")),
         },
         PCM => Ok(Frame::Pcm(body.as_chunks().0.iter().copied().map(i16::from_le_bytes).collect())),
+        RENDITION => Ok(Frame::Rendition(body.to_vec())),
         WARNING => Ok(Frame::Warning(code(body)?)),
         END => Ok(Frame::End { samples: number(body)? }),
         FAILED => Ok(Frame::Failed { code: code(body)? }),
@@ -210,6 +218,7 @@ mod tests {
         writer.info(4_000, 2).unwrap();
         writer.pcm(&[0, -1, i16::MAX, i16::MIN], 2).unwrap();
         writer.pcm(&[], 2).unwrap();
+        writer.rendition(&[1, 2]).unwrap();
         writer.warning(WarningCode::MediaTruncated).unwrap();
         writer.failed(FailureCode::MediaNoAudio).unwrap();
         writer.end(4).unwrap();
@@ -225,6 +234,7 @@ mod tests {
                 Frame::Info { duration_ms: 4_000, channels: 2 },
                 Frame::Pcm(vec![0, -1, i16::MAX, i16::MIN]),
                 Frame::Pcm(vec![]),
+                Frame::Rendition(vec![1, 2]),
                 Frame::Warning(WarningCode::MediaTruncated),
                 Frame::Failed { code: FailureCode::MediaNoAudio },
                 Frame::End { samples: 4 },
@@ -251,18 +261,18 @@ mod tests {
     fn a_child_that_lies_is_found_out_before_room_is_made_for_it() {
         let cases: [&[u8]; 7] = [
             b"HTTP/1.1 200 OK",
-            b"ESCD\x02\x02\xff\xff\xff\xff",
-            b"ESCD\x02\x09\x00\x00\x00\x00",
-            b"ESCD\x02\x05\x03\x00\x00\x00odd",
-            b"ESCD\x02\x01\x02\x00\x00\x00\x00\x00",
-            b"ESCD\x02\x06\x02\x00\x00\x00\x02\x09",
-            b"ESCD\x02\x06\x00\x00\x00\x00",
+            b"ESCD\x03\x02\xff\xff\xff\xff",
+            b"ESCD\x03\x0a\x00\x00\x00\x00",
+            b"ESCD\x03\x05\x03\x00\x00\x00odd",
+            b"ESCD\x03\x01\x02\x00\x00\x00\x00\x00",
+            b"ESCD\x03\x06\x02\x00\x00\x00\x02\x09",
+            b"ESCD\x03\x06\x00\x00\x00\x00",
         ];
         for stream in cases {
             let error = FrameReader::new(stream).read().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{stream:?}");
         }
-        let cut = FrameReader::new(&b"ESCD\x02\x04\x08\x00\x00\x00\x00"[..]).read().unwrap_err();
+        let cut = FrameReader::new(&b"ESCD\x03\x04\x08\x00\x00\x00\x00"[..]).read().unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -28,12 +28,20 @@ pub struct DecodeRequest {
     pub language: Option<Language>,
     /// A recording that goes on for longer is refused.
     pub max_audio_ms: u64,
+    /// Whether to make what browsers play, where they do not play the recording itself.
+    pub rendition: bool,
 }
 
 impl Default for DecodeRequest {
     /// Everything as one channel, from the track most likely meant, up to a day of it.
     fn default() -> Self {
-        Self { channels: Channels::Mix, track: None, language: None, max_audio_ms: 24 * 60 * 60 * 1000 }
+        Self {
+            channels: Channels::Mix,
+            track: None,
+            language: None,
+            max_audio_ms: 24 * 60 * 60 * 1000,
+            rendition: false,
+        }
     }
 }
 
@@ -95,6 +103,7 @@ mod tests {
             track: Some(AudioTrack::Language("spa".to_owned())),
             language: Some(Language::ENGLISH),
             max_audio_ms: 5_000,
+            rendition: true,
         };
         send(&ours, file.as_fd(), &request).unwrap();
         let (mut received, same) = receive(&theirs).unwrap().unwrap();

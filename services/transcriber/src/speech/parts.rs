@@ -9,10 +9,9 @@ use escriba_domain::Language;
 use super::{
     engine::{Answer, Engine},
     languages::Poll,
-    peaks::Peaks,
     pipeline::{Listening, Outcome, PipelineError, Plan},
     recognizer::RecognizeOptions,
-    search::Found,
+    search::{ForPlayers, Found},
     stored::StoredWindow,
     windower::Window,
 };
@@ -47,7 +46,7 @@ pub struct Planner {
     collected: Collected,
     language: Option<Asked>,
     settled: Option<Language>,
-    end: Option<(DecodeSummary, Option<Peaks>)>,
+    end: Option<(DecodeSummary, Option<ForPlayers>)>,
 }
 
 /// The question which language is spoken.
@@ -89,9 +88,9 @@ impl Planner {
                     self.collected.take(StoredWindow { window, channel }, searched_ms)
                 }
                 Found::Info { .. } | Found::Silence { .. } => None,
-                Found::End { summary, peaks } => {
+                Found::End { summary, players } => {
                     let rest = self.collected.finish(summary.audio_ms);
-                    self.end = Some((summary, peaks));
+                    self.end = Some((summary, players));
                     rest
                 }
             };
@@ -104,8 +103,8 @@ impl Planner {
 
     /// How the whole recording went, after its last part.
     pub fn finish(self) -> Result<Outcome, PipelineError> {
-        let (DecodeSummary { audio_ms, warnings }, peaks) = self.end.ok_or(PipelineError::Canceled)?;
-        Ok(Outcome { audio_ms, language: self.settled, warnings, peaks })
+        let (DecodeSummary { audio_ms, warnings }, players) = self.end.ok_or(PipelineError::Canceled)?;
+        Ok(Outcome { audio_ms, language: self.settled, warnings, players })
     }
 
     async fn learn_language(&mut self, window: &Window, engine: &Engine) -> Result<(), PipelineError> {

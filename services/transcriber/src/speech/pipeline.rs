@@ -16,9 +16,8 @@ use super::{
     languages::Poll,
     merge::{Merge, Placed},
     parts::PartSpan,
-    peaks::Peaks,
     recognizer::{RecognizeError, RecognizeOptions, Recognized},
-    search::{Found, Search, Searched},
+    search::{ForPlayers, Found, Search, Searched},
     stored::StoredWindow,
     windower::{Packing, Window},
 };
@@ -82,8 +81,8 @@ pub struct Outcome {
     /// Still open if nobody speaks.
     pub language: Option<Language>,
     pub warnings: Vec<WarningCode>,
-    /// Its outline, from whoever decoded it.
-    pub peaks: Option<Peaks>,
+    /// From whoever decoded all of it.
+    pub players: Option<ForPlayers>,
 }
 
 /// Why a recording was not finished.
@@ -148,7 +147,7 @@ pub fn listen_again(windows: Vec<StoredWindow>, resume_ms: u64, end_ms: u64) -> 
         searched_ms: starts.get(place + 1).copied().unwrap_or(end_ms),
     });
     let summary = DecodeSummary { audio_ms: end_ms, warnings: Vec::new() };
-    let end = Found::End { summary, peaks: None };
+    let end = Found::End { summary, players: None };
     for news in said.chain([end]) {
         // There is room for all of it.
         sender.try_send(Ok(news)).ok();
@@ -258,19 +257,19 @@ impl<'a> Run<'a> {
                             self.merge.searched(searched_ms);
                             self.tell().await;
                         }
-                        Found::End { summary, peaks } => {
+                        Found::End { summary, players } => {
                             self.merge.searched(summary.audio_ms);
                             self.audio_ms = Some(summary.audio_ms);
-                            end = Some((summary, peaks));
+                            end = Some((summary, players));
                         }
                     }
                 }
                 else => break,
             }
         }
-        let (DecodeSummary { audio_ms, warnings }, peaks) = end.ok_or(PipelineError::Canceled)?;
+        let (DecodeSummary { audio_ms, warnings }, players) = end.ok_or(PipelineError::Canceled)?;
         self.tell().await;
-        Ok(Outcome { audio_ms, language: self.language.main(), warnings, peaks })
+        Ok(Outcome { audio_ms, language: self.language.main(), warnings, players })
     }
 
     /// A window is done.

@@ -10,10 +10,18 @@ use super::{
     pipeline::PipelineError,
     windower::{Packing, Window, Windower},
 };
-use crate::media::{DecodeError, DecodeSummary, Decoder};
+use crate::media::{DecodeError, DecodeSummary, Decoder, Rendition};
 
 /// Progress through silence is told this often.
 const SILENCE_EVERY_MS: u64 = 10_000;
+
+/// What players show and play of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForPlayers {
+    pub peaks: Peaks,
+    /// If it was asked for, and browsers do not play the recording itself.
+    pub rendition: Option<Rendition>,
+}
 
 /// What was found, in the order in which it was found.
 pub(super) enum Found {
@@ -34,7 +42,7 @@ pub(super) enum Found {
     End {
         summary: DecodeSummary,
         /// Of a recording that was heard from its start to its end.
-        peaks: Option<Peaks>,
+        players: Option<ForPlayers>,
     },
 }
 
@@ -93,7 +101,7 @@ impl Search {
             let searched_ms = ears.searched_ms();
             if searched_ms >= self.until_ms {
                 let summary = DecodeSummary { audio_ms: self.until_ms, warnings: Vec::new() };
-                found.blocking_send(Ok(Found::End { summary, peaks: None })).ok();
+                found.blocking_send(Ok(Found::End { summary, players: None })).ok();
                 return Ok(());
             }
             if searched_ms >= told_ms + SILENCE_EVERY_MS {
@@ -103,6 +111,7 @@ impl Search {
                 }
             }
         }
+        let rendition = decoder.take_rendition();
         let summary = decoder.finish()?;
         for news in self.wanted(ears.finish()) {
             if found.blocking_send(Ok(news)).is_err() {
@@ -110,8 +119,8 @@ impl Search {
             }
         }
         let is_whole = self.from_ms == 0 && self.until_ms == u64::MAX;
-        let peaks = is_whole.then(|| meter.finish());
-        found.blocking_send(Ok(Found::End { summary, peaks })).ok();
+        let players = is_whole.then(|| ForPlayers { peaks: meter.finish(), rendition });
+        found.blocking_send(Ok(Found::End { summary, players })).ok();
         Ok(())
     }
 

@@ -104,7 +104,7 @@ pub(crate) fn open_with(command: DecodeCommand, path: &Path) -> Result<Decoder, 
 
 /// What a shell script says to pass for a decoder that has taken a recording.
 pub(crate) const GREETING: &str =
-    r"printf 'ESCD\002\006\002\000\000\000\002\002'; /bin/dd count=1 > /dev/null 2>&1; printf '\007\000\000\000\000'";
+    r"printf 'ESCD\003\006\002\000\000\000\002\002'; /bin/dd count=1 > /dev/null 2>&1; printf '\007\000\000\000\000'";
 
 /// A command that runs a shell script in the decoder's place.
 pub(crate) fn impostor(studio: &Studio, script: &str, patience: Duration) -> DecodeCommand {

@@ -6,5 +6,6 @@ mod fixtures;
 mod jailbreak;
 mod media;
 mod models;
+mod renditions;
 mod speech;
 mod voices;

@@ -238,7 +238,7 @@ async fn a_span_is_heard_as_it_is_in_the_whole_and_nothing_beside_it() {
     for segment in &heard.segments {
         assert!(segment.start_ms >= from_ms && segment.end_ms <= until_ms, "{segment:?}");
     }
-    assert_eq!((heard.outcome.audio_ms, heard.outcome.peaks), (until_ms, None), "what comes later is not decoded");
+    assert_eq!((heard.outcome.audio_ms, heard.outcome.players), (until_ms, None), "what comes later is not decoded");
 
     let silent = Plan { from_ms: until_ms + 200, until_ms: until_ms + 1_500, ..plan(Some("en")) };
     assert_eq!(transcribe(&path, silent).await.segments, []);

@@ -67,7 +67,7 @@ struct ImportJob {
 impl ImportJob {
     /// What is said, named as the parts of the form.
     fn asked(&self) -> Asked {
-        let metadata = self.metadata.to_json().map(|metadata| Text(metadata.to_string()));
+        let metadata = self.metadata.as_ref().and_then(ToJSON::to_json).map(|metadata| Text(metadata.to_string()));
         [
             text("language", self.language.as_ref()),
             list("languages", self.languages.as_deref()),

@@ -7,13 +7,18 @@ use chrono::{DateTime, Utc};
 use escriba_domain::{JobId, JobState, Lane, Language, ModelName, WorkspaceId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, entity::prelude::Uuid};
 
-use self::sql::{Listing, Sql};
+use self::sql::{Leading, Listing, Sql};
 use super::{Job, row};
 use crate::{
     Database, DatabaseError,
     entity::{job, media},
     search::Query,
 };
+
+/// So many jobs at the head of a list are looked through for words that may be common…
+const HEAD: u64 = 4_000;
+/// …and so many tell beforehand whether they may be.
+const SAMPLE: u64 = 200;
 
 /// Which of a workspace's jobs. What is empty or `None` leaves none out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +105,9 @@ pub async fn list_ids(
     (order, after): (Order, Option<Place>),
     limit: u64,
 ) -> Result<Vec<JobId>, DatabaseError> {
-    let listing = Listing { backend: db.connection.get_database_backend(), workspace, filter, order, after };
+    let leading = leading(db, workspace, filter, order).await?;
+    let backend = db.connection.get_database_backend();
+    let listing = Listing { backend, workspace, filter, order, after, leading };
     let Some(query) = &filter.search else {
         return ids(db, listing.first(limit)).await;
     };
@@ -108,12 +115,36 @@ pub async fn list_ids(
         return Ok(Vec::new());
     }
     // What stands in very many jobs is found among the first of the list, and to collect all of them would take long.
-    // What is rare is found in the index at once.
-    let common = ids(db, listing.found_among_first(query, limit)).await?;
-    if common.len() as u64 >= limit {
-        return Ok(common);
+    // What is rare is found in the index at once. Which it is, a few of the first tell.
+    let sample = ids(db, listing.found_among_first(query, SAMPLE, limit)).await?;
+    if sample.len() as u64 >= limit {
+        return Ok(sample);
+    }
+    if sample.len() as u64 * HEAD >= limit * SAMPLE {
+        let common = ids(db, listing.found_among_first(query, HEAD, limit)).await?;
+        if common.len() as u64 >= limit {
+            return Ok(common);
+        }
     }
     ids(db, listing.found(query, limit)).await
+}
+
+/// Which table leads to the jobs that are asked for: the first tag, unless so many jobs have it that those of a state,
+/// which is rare as a rule, are fewer.
+async fn leading(
+    db: &Database,
+    workspace: WorkspaceId,
+    filter: &Filter,
+    order: Order,
+) -> Result<Leading, DatabaseError> {
+    let Some(tag) = filter.tags.first() else { return Ok(Leading::Jobs) };
+    let is_rare = !filter.states.is_empty() && !filter.states.contains(&JobState::Completed);
+    if order.key != SortKey::Created || !is_rare {
+        return Ok(Leading::FirstTag);
+    }
+    let row = db.connection.query_one_raw(statement(db, sql::some_of_tag(workspace, tag))).await?;
+    let some: i64 = row.ok_or_else(|| DatabaseError::corrupt("count", &"no row"))?.try_get("", "count")?;
+    Ok(if some < sql::MANY { Leading::FirstTag } else { Leading::Jobs })
 }
 
 /// How many there are in all.
@@ -122,7 +153,8 @@ pub async fn count(db: &Database, workspace: WorkspaceId, filter: &Filter) -> Re
     if filter.search.as_ref().is_some_and(Query::is_empty) {
         return Ok(0);
     }
-    let listing = Listing { backend, workspace, filter, order: Order::default(), after: None };
+    let (order, leading) = (Order::default(), Leading::Jobs);
+    let listing = Listing { backend, workspace, filter, order, after: None, leading };
     let row = db.connection.query_one_raw(statement(db, listing.count())).await?;
     let count: i64 = row.ok_or_else(|| DatabaseError::corrupt("count", &"no row"))?.try_get("", "count")?;
     Ok(count.cast_unsigned())

@@ -11,8 +11,8 @@ use sea_orm::{DbBackend, Value};
 use super::{Filter, Order, Place, SortKey};
 use crate::search::Query;
 
-/// So many jobs at the head of a list are looked through for words that may be common.
-const HEAD: u64 = 4_000;
+/// A tag that so many jobs have is not looked through for those of a state.
+pub(super) const MANY: i64 = 1_000;
 
 /// A statement and what stands for its `$1`, `$2`, ….
 #[derive(Debug, Default)]
@@ -42,11 +42,12 @@ pub(super) struct Listing<'a> {
     pub(super) filter: &'a Filter,
     pub(super) order: Order,
     pub(super) after: Option<Place>,
+    pub(super) leading: Leading,
 }
 
 /// Which table gives the order by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leading {
+pub(super) enum Leading {
     Jobs,
     FirstTag,
 }
@@ -76,10 +77,10 @@ impl Listing<'_> {
     }
 
     /// Where the query is found among the first jobs of the list.
-    pub(super) fn found_among_first(&self, query: &Query, limit: u64) -> Sql {
+    pub(super) fn found_among_first(&self, query: &Query, head: u64, limit: u64) -> Sql {
         let mut sql = Sql::default();
         sql.push("SELECT listed.id AS id FROM (");
-        self.push_first(&mut sql, HEAD);
+        self.push_first(&mut sql, head);
         sql.push(") AS listed WHERE (SELECT ");
         self.push_match(&mut sql, query);
         sql.push(" FROM search_jobs WHERE search_jobs.job_id = listed.id)");
@@ -154,7 +155,7 @@ impl Listing<'_> {
     }
 
     fn push_ordered(&self, sql: &mut Sql, states: &[JobState], limit: u64) {
-        let leading = if self.filter.tags.is_empty() { Leading::Jobs } else { Leading::FirstTag };
+        let leading = self.leading;
         sql.push(&format!("SELECT jobs.id AS id, {} AS place FROM jobs", self.key(leading)));
         self.push_tags(sql);
         sql.push(" WHERE ");
@@ -288,6 +289,15 @@ impl Listing<'_> {
             }
         }
     }
+}
+
+/// How many jobs have the tag, counted no further than to [`MANY`].
+pub(super) fn some_of_tag(workspace: WorkspaceId, tag: &str) -> Sql {
+    let mut sql = Sql::default();
+    sql.push_with("SELECT COUNT(*) AS count FROM (SELECT 1 FROM job_tags WHERE workspace_id = ?", workspace.as_uuid());
+    sql.push_with(" AND tag = ?", tag);
+    sql.push_with(" LIMIT ?) AS counted", MANY);
+    sql
 }
 
 const DURATION: &str = "COALESCE(jobs.audio_ms, -1)";
