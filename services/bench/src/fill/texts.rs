@@ -42,7 +42,8 @@ pub(crate) fn library(stand: &Stand, template: &str, workspaces: &[WorkspaceId],
               unnest(string_to_array(trim(words), ' ')) word WHERE search_parts.job_id = jobs.id AND word <> '|'))
           FROM jobs WHERE id <> '{template}' ORDER BY jobs.created_at;
         CREATE INDEX search_jobs_by_word ON search_jobs USING gin (words);
-        VACUUM ANALYZE;"
+        VACUUM ANALYZE;
+        CHECKPOINT;"
     ))?;
     Ok(())
 }

@@ -15,11 +15,6 @@ use crate::{
     search::Query,
 };
 
-/// So many jobs at the head of a list are looked through for words that may be common…
-const HEAD: u64 = 4_000;
-/// …and so many tell beforehand whether they may be.
-const SAMPLE: u64 = 200;
-
 /// Which of a workspace's jobs. What is empty or `None` leaves none out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -115,16 +110,10 @@ pub async fn list_ids(
         return Ok(Vec::new());
     }
     // What stands in very many jobs is found among the first of the list, and to collect all of them would take long.
-    // What is rare is found in the index at once. Which it is, a few of the first tell.
-    let sample = ids(db, listing.found_among_first(query, SAMPLE, limit)).await?;
-    if sample.len() as u64 >= limit {
-        return Ok(sample);
-    }
-    if sample.len() as u64 * HEAD >= limit * SAMPLE {
-        let common = ids(db, listing.found_among_first(query, HEAD, limit)).await?;
-        if common.len() as u64 >= limit {
-            return Ok(common);
-        }
+    // What is rare is found in the index at once.
+    let common = ids(db, listing.found_among_first(query, limit)).await?;
+    if common.len() as u64 >= limit {
+        return Ok(common);
     }
     ids(db, listing.found(query, limit)).await
 }

@@ -11,6 +11,8 @@ use sea_orm::{DbBackend, Value};
 use super::{Filter, Order, Place, SortKey};
 use crate::search::Query;
 
+/// So many jobs at the head of a list are looked through for words that may be common.
+const HEAD: u64 = 4_000;
 /// A tag that so many jobs have is not looked through for those of a state.
 pub(super) const MANY: i64 = 1_000;
 
@@ -77,10 +79,10 @@ impl Listing<'_> {
     }
 
     /// Where the query is found among the first jobs of the list.
-    pub(super) fn found_among_first(&self, query: &Query, head: u64, limit: u64) -> Sql {
+    pub(super) fn found_among_first(&self, query: &Query, limit: u64) -> Sql {
         let mut sql = Sql::default();
         sql.push("SELECT listed.id AS id FROM (");
-        self.push_first(&mut sql, head);
+        self.push_first(&mut sql, HEAD);
         sql.push(") AS listed WHERE (SELECT ");
         self.push_match(&mut sql, query);
         sql.push(" FROM search_jobs WHERE search_jobs.job_id = listed.id)");
