@@ -101,7 +101,7 @@ fn example(status: &str, content_type: &str) -> Option<Value> {
         "application/x-subrip" => Some(json!("1\n00:00:00,320 --> 00:00:02,160\nAnd so my fellow Americans,\n\n")),
         "text/vtt" => Some(json!("WEBVTT\n\n00:00:00.320 --> 00:00:02.160\nAnd so my fellow Americans,\n\n")),
         "application/zip" => Some(json!("(the bytes of a zip file)")),
-        "application/octet-stream" => Some(json!("(the recording's bytes)")),
+        "application/octet-stream" | "audio/*" | "video/*" => Some(json!("(the recording's bytes)")),
         "text/plain" => Some(json!("And so my fellow Americans,\n")),
         _ => None,
     }
