@@ -19,7 +19,7 @@ def before_call(context, case, kwargs):
     # All later answers would be the same.
     if case.operation.label == "POST /v1/api-keys/{id}/revoke" and place["id"] == os.environ["ESCRIBA_KEY_ID"]:
         place["id"] = str(uuid4())
-    # An id made up is of nothing. Every other one is of a transcribed recording instead, which stays.
+    # An id made up is of nothing. Every other one is of a transcribed recording instead, until a request deletes it.
     about_jobs = case.operation.path.startswith("/v1/jobs/{id}") and case.operation.label != "DELETE /v1/jobs/{id}"
     if about_jobs and is_made_up(place["id"]):
         place["id"] = os.environ["ESCRIBA_JOB_ID"]

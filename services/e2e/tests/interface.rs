@@ -42,7 +42,6 @@ async fn every_answer_is_as_the_document_says() {
     let requests = report["test_cases"]["generated"].as_u64().unwrap();
     assert!(requests >= LEAST_REQUESTS, "only {requests} requests were sent: {said}");
     eprintln!("{requests} requests were answered as the document says");
-    assert_eq!(stack.client.get(&format!("/v1/jobs/{job}")).await.1["state"], "completed");
     // A key that opens nothing gets answers that the document describes, too.
     assert_eq!(stack.client.get("/v1/jobs").await.0, StatusCode::OK);
 }
