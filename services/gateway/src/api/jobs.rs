@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use escriba_database::{
-    DatabaseError, chunks,
-    jobs::{self, Job},
-};
+use escriba_database::{chunks, jobs::Job};
 use escriba_domain::{ErrorKind, JobId};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -25,6 +22,7 @@ use super::{
     job_view::JobView,
     new_job::NewJob,
     problem::{Failure, failure},
+    segments::{find_job, unavailable},
     submission::{Accepted, submit},
     text::Text,
 };
@@ -248,25 +246,11 @@ impl JobsApi {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("There is no job {0}.")]
-struct NoSuchJob(JobId);
-
-#[expect(clippy::needless_pass_by_value, reason = "so that it maps over errors")]
-fn unavailable(error: DatabaseError) -> Failure {
-    failure(error.kind(), "unavailable", &error)
-}
-
 impl JobsApi {
     async fn find<S>(&self, key: ApiKey<S>, id: JobId) -> Result<JobView, Failure> {
-        let job = self.find_job(key, id).await?;
+        let job = find_job(&self.app, key.0, id).await?;
         let place = look_at_queue::place_of(&self.app, &job).await.map_err(unavailable)?;
         self.view(job, place).await
-    }
-
-    async fn find_job<S>(&self, key: ApiKey<S>, id: JobId) -> Result<Job, Failure> {
-        let job = jobs::find(&self.app.db, key.0, id).await.map_err(unavailable)?;
-        job.ok_or_else(|| failure(ErrorKind::NotFound, "job_not_found", &NoSuchJob(id)))
     }
 
     async fn view(&self, job: Job, place: Option<Place>) -> Result<JobView, Failure> {

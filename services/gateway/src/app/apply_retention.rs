@@ -78,9 +78,15 @@ async fn delete_some(
     }
     match kept {
         Kept::Transcripts => {
+            // Redos go with the job whose recording they have, and may be due themselves.
+            let mut gone = HashSet::new();
             for due in &all_due {
+                if gone.contains(&due.job) {
+                    continue;
+                }
                 for redo in jobs::lock_redos(&tx, due.job).await? {
                     delete_rows(&tx, workspace, redo.id, None).await?;
+                    gone.insert(redo.id);
                 }
                 delete_rows(&tx, workspace, due.job, due.media).await?;
             }

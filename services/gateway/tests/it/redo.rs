@@ -12,6 +12,7 @@ use crate::{
     housekeeping::{keep, retention},
     stack::{Gateway, on_each_engine, problem, recording},
     worker::{Worker, done, progress, segments},
+    workspace_events::{follow, next},
 };
 
 async fn ask(gateway: &Gateway, job: JobId, body: &Value) -> Response {
@@ -201,6 +202,34 @@ async fn a_redo_that_failed_can_be_run_again() {
         // Sent in the way of any other job, it is not a redo.
         let usual = gateway.submit_form(recording()).await;
         assert!(gateway.job(usual.job_id).await["redo"].is_null());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_no_longer_is_deleted_once() {
+    on_each_engine(async |gateway| {
+        let job = transcribed(gateway, 2).await;
+        let (_, item) = redo(gateway, job, json!({ "from": 0.0, "to": 1.0 })).await;
+        hear(gateway, &item, &[heard(0, "Again.", 0, 1_000)], 1_900).await;
+        keep(gateway, None, Some(0)).await;
+        retention(gateway, Mode::Apply).await;
+        for id in [job, item.job_id] {
+            assert_eq!(gateway.get(&format!("/v1/jobs/{id}")).await.status(), 404);
+        }
+        assert_eq!(gateway.stored_files(), 0);
+        let last = gateway.submit().await.job_id.to_string();
+        let (mut events, mut deletions) = (follow(gateway, "?after=0").await, 0);
+        loop {
+            let event = next(&mut events).await;
+            let data: Value = serde_json::from_str(&event.data).unwrap();
+            match event.event.as_str() {
+                "job.deleted" if data["job_id"] == item.job_id.to_string() => deletions += 1,
+                "job.queued" if data["job_id"] == last => break,
+                _ => {}
+            }
+        }
+        assert_eq!(deletions, 1, "it went with the job whose recording it has");
     })
     .await;
 }

@@ -12,9 +12,9 @@ use crate::{
     worker::{Worker, done, progress, segments},
 };
 
-type Events = std::pin::Pin<Box<dyn Stream<Item = Event>>>;
+pub(crate) type Events = std::pin::Pin<Box<dyn Stream<Item = Event>>>;
 
-async fn follow(gateway: &Gateway, query: &str) -> Events {
+pub(crate) async fn follow(gateway: &Gateway, query: &str) -> Events {
     follow_with(gateway, &gateway.key, query, None).await
 }
 
@@ -30,7 +30,7 @@ async fn follow_with(gateway: &Gateway, key: &str, query: &str, last_event_id: O
     Box::pin(response.bytes_stream().eventsource().map(Result::unwrap))
 }
 
-async fn next(events: &mut Events) -> Event {
+pub(crate) async fn next(events: &mut Events) -> Event {
     tokio::time::timeout(PATIENCE, events.next()).await.expect("an event comes").expect("the stream goes on")
 }
 
